@@ -1,0 +1,59 @@
+#include "textflag.h"
+#include "g.h"
+
+#define SYS_arch_prctl 158
+#define ARCH_SET_FS    0x1002
+
+// void _rt0_catena(void)
+//
+// The ELF entry point.
+//   entry:    SP  the kernel's words (see Stack in boot.go), 16-byte aligned
+//             DX  a function for atexit, 0 on Linux; the ABI wants it kept
+//   clobbers: everything else
+//   exit:     to _rt0_amd64_linux, with SP and DX as they were
+TEXT _rt0_catena(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	MOVQ	SP, R12
+	MOVQ	DX, R13
+
+	// No Go package is initialised yet; a zeroed g with stack bounds is all
+	// that a function prologue asks for.
+	LEAQ	·g0(SB), R14
+	LEAQ	-stack_room(SP), AX
+	MOVQ	AX, g_stack_lo(R14)
+	MOVQ	SP, g_stack_hi(R14)
+	MOVQ	AX, g_stackguard0(R14)
+	MOVQ	AX, g_stackguard1(R14)
+
+	// Wrappers from assembly to compiled code load g from -8(FS).
+	MOVQ	R14, ·tls(SB)
+	LEAQ	·tls+8(SB), SI
+	MOVQ	$ARCH_SET_FS, DI
+	MOVQ	$SYS_arch_prctl, AX
+	SYSCALL
+	TESTQ	AX, AX
+	JNE	crash
+
+	// Compiled code expects X15 to be zero. BP ends the frame list: the kernel
+	// starts a program with 0 in it.
+	XORPS	X15, X15
+
+	// start(stack Stack), whose argument is at 0(SP).
+	SUBQ	$32, SP
+	ANDQ	$~15, SP
+	MOVQ	R12, 16(SP)
+	MOVQ	R13, 24(SP)
+	MOVQ	R12, 0(SP)
+	CALL	·start(SB)
+
+	MOVQ	24(SP), DX
+	MOVQ	16(SP), SP
+	JMP	_rt0_amd64_linux(SB)
+
+crash:
+	INT	$3
+	JMP	crash
+
+// The g of the code that runs before the runtime, and the word that FS points
+// behind.
+GLOBL	·g0(SB), NOPTR, $g_size
+GLOBL	·tls(SB), NOPTR, $8

@@ -1,0 +1,40 @@
+#include "textflag.h"
+#include "g.h"
+
+// void _rt0_catena(void)
+//
+// The ELF entry point.
+//   entry:    RSP the kernel's words (see Stack in boot.go), 16-byte aligned
+//             R0  0 on Linux
+//   clobbers: everything else
+//   exit:     to _rt0_arm64_linux, with RSP and R0 as they were
+TEXT _rt0_catena(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
+	MOVD	RSP, R19
+	MOVD	R0, R20
+
+	// No Go package is initialised yet; a zeroed g with stack bounds is all
+	// that a function prologue asks for. On arm64 it lives in a register, and
+	// no thread pointer is needed.
+	MOVD	$·g0(SB), g
+	SUB	$stack_room, R19, R0
+	MOVD	R0, g_stack_lo(g)
+	MOVD	R19, g_stack_hi(g)
+	MOVD	R0, g_stackguard0(g)
+	MOVD	R0, g_stackguard1(g)
+
+	// R29 ends the frame list: the kernel starts a program with 0 in it.
+	// start(stack Stack), whose argument is at 8(RSP).
+	SUB	$48, RSP
+	MOVD	R19, 24(RSP)
+	MOVD	R20, 32(RSP)
+	MOVD	R19, 8(RSP)
+	MOVD	ZR, 0(RSP)
+	CALL	·start(SB)
+
+	MOVD	32(RSP), R0
+	MOVD	24(RSP), R19
+	MOVD	R19, RSP
+	JMP	_rt0_arm64_linux(SB)
+
+// The g of the code that runs before the runtime.
+GLOBL	·g0(SB), NOPTR, $g_size

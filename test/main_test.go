@@ -1,0 +1,145 @@
+// Package test runs the built binaries from outside, along every path that a
+// chain can take, and compares them with the daemontools package.
+//
+// Not tested in this file: anything. It builds what the other files test.
+package test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A path is one way in which a chain of catena's tools can run. Each names a
+// folder that has every tool under its own name.
+type path struct {
+	name string
+	dir  string
+}
+
+// The folders that TestMain fills. All are on one file system and readable by
+// everyone, so that chains which drop root can run.
+var (
+	root     string // of the project
+	work     string // of everything that is built here; mode 0755
+	fused    path   // the multi-call binary, a name per tool
+	separate path   // one file per tool, each with the early entry
+	plain    path   // one file per tool, built without the entry flag
+	arm64    path   // the multi-call binary for arm64, run by qemu-aarch64-static
+	probe    string // prints what it inherits; see probe/main.go
+)
+
+// tools lists the folders of cmd other than the multi-call binary's.
+func tools() []string {
+	dirs, err := filepath.Glob(filepath.Join(root, "cmd", "*", "main.go"))
+	if err != nil || len(dirs) == 0 {
+		panic("no commands in " + root)
+	}
+	var names []string
+	for _, d := range dirs {
+		if name := filepath.Base(filepath.Dir(d)); name != "catena" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// build compiles a package of the project into a file. Entry builds start
+// before the runtime, as the Makefile's do; env is added to the environment.
+func build(out, pkg string, entry bool, env ...string) {
+	args := []string{"build", "-trimpath", "-o", out}
+	if entry {
+		args = append(args, "-ldflags=-E=_rt0_catena")
+	}
+	cmd := exec.Command("go", append(args, pkg)...)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), append([]string{"CGO_ENABLED=0"}, env...)...)
+	if msg, err := cmd.CombinedOutput(); err != nil {
+		panic(fmt.Sprintf("go build %s: %v\n%s", pkg, err, msg))
+	}
+}
+
+// multicall fills a folder with the multi-call binary and a link per tool.
+func multicall(dir string, env ...string) {
+	must(os.MkdirAll(dir, 0o755))
+	build(filepath.Join(dir, "catena"), "./cmd/catena", true, env...)
+	for _, t := range tools() {
+		must(os.Symlink("catena", filepath.Join(dir, t)))
+	}
+}
+
+// oneEach fills a folder with a file per tool.
+func oneEach(dir string, entry bool) {
+	must(os.MkdirAll(dir, 0o755))
+	for _, t := range tools() {
+		build(filepath.Join(dir, t), "./cmd/"+t, entry)
+	}
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+// inCI says that nothing may be skipped: a missing peer is a failure.
+func inCI() bool { return os.Getenv("CI") != "" }
+
+// need skips a test, or fails it in CI, when a program is missing.
+func need(t testing.TB, programs ...string) {
+	t.Helper()
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			skip(t, p+" is not installed")
+		}
+	}
+}
+
+// needRoot skips a test, or fails it in CI, when it does not run as root.
+func needRoot(t testing.TB) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		skip(t, "not root")
+	}
+}
+
+func skip(t testing.TB, why string) {
+	t.Helper()
+	if inCI() {
+		t.Fatal(why + ", and CI skips nothing")
+	}
+	t.Skip(why)
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
+	must(err)
+	root = strings.TrimSpace(string(out))
+
+	work, err = os.MkdirTemp("", "catena-test-")
+	must(err)
+	defer os.RemoveAll(work)
+	must(os.Chmod(work, 0o755))
+
+	fused = path{"fused", filepath.Join(work, "fused")}
+	separate = path{"separate", filepath.Join(work, "separate")}
+	plain = path{"plain", filepath.Join(work, "plain")}
+	arm64 = path{"arm64", filepath.Join(work, "arm64")}
+	probe = filepath.Join(work, "probe")
+
+	multicall(fused.dir)
+	multicall(arm64.dir, "GOARCH=arm64")
+	oneEach(separate.dir, true)
+	oneEach(plain.dir, false)
+	build(probe, "./test/probe", true)
+	return m.Run()
+}
