@@ -1,0 +1,29 @@
+// Catena is all the tools in one file: the one that it is called as, or the one
+// that its first argument names.
+//
+// Usage:
+//
+//	catena tool [arg ...]
+package main
+
+import (
+	"catena/internal/boot"
+	"catena/internal/execchain"
+	"catena/internal/link"
+)
+
+// tools is the one list of what is in here.
+var tools = [...]*execchain.Tool{
+	&link.Envdir,
+	&link.Envuidgid,
+	&link.Fghack,
+	&link.Pgrphack,
+	&link.Setlock,
+	&link.Setuidgid,
+	&link.Setuser,
+	&link.Softlimit,
+}
+
+// bare runs before the Go runtime; main only in a build without the entry flag.
+func bare(stack boot.Stack) { execchain.Start(uintptr(stack), tools[:]) }
+func main()                 { execchain.Main(tools[:]) }

@@ -1,0 +1,18 @@
+// Envdir runs a program with environment variables set from the files in a directory.
+//
+// Usage:
+//
+//	envdir [-if] [-p prefix] dir child
+package main
+
+import (
+	"catena/internal/boot"
+	"catena/internal/execchain"
+	"catena/internal/link"
+)
+
+var tools = [...]*execchain.Tool{&link.Envdir}
+
+// bare runs before the Go runtime; main only in a build without the entry flag.
+func bare(stack boot.Stack) { execchain.Start(uintptr(stack), tools[:]) }
+func main()                 { execchain.Main(tools[:]) }

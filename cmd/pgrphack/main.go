@@ -1,0 +1,18 @@
+// Pgrphack runs a program in a session and process group of its own.
+//
+// Usage:
+//
+//	pgrphack child
+package main
+
+import (
+	"catena/internal/boot"
+	"catena/internal/execchain"
+	"catena/internal/link"
+)
+
+var tools = [...]*execchain.Tool{&link.Pgrphack}
+
+// bare runs before the Go runtime; main only in a build without the entry flag.
+func bare(stack boot.Stack) { execchain.Start(uintptr(stack), tools[:]) }
+func main()                 { execchain.Main(tools[:]) }

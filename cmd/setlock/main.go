@@ -1,0 +1,18 @@
+// Setlock runs a program while holding a lock on a file.
+//
+// Usage:
+//
+//	setlock [-nNxXr] [-t ms] file program [arg ...]
+package main
+
+import (
+	"catena/internal/boot"
+	"catena/internal/execchain"
+	"catena/internal/link"
+)
+
+var tools = [...]*execchain.Tool{&link.Setlock}
+
+// bare runs before the Go runtime; main only in a build without the entry flag.
+func bare(stack boot.Stack) { execchain.Start(uintptr(stack), tools[:]) }
+func main()                 { execchain.Main(tools[:]) }

@@ -1,0 +1,18 @@
+// Setuidgid runs a program as an account.
+//
+// Usage:
+//
+//	setuidgid [-s] account child
+package main
+
+import (
+	"catena/internal/boot"
+	"catena/internal/execchain"
+	"catena/internal/link"
+)
+
+var tools = [...]*execchain.Tool{&link.Setuidgid}
+
+// bare runs before the Go runtime; main only in a build without the entry flag.
+func bare(stack boot.Stack) { execchain.Start(uintptr(stack), tools[:]) }
+func main()                 { execchain.Main(tools[:]) }

@@ -1,0 +1,18 @@
+// Setuser runs a program as an account: groups, ids, environment and home.
+//
+// Usage:
+//
+//	setuser account child
+package main
+
+import (
+	"catena/internal/boot"
+	"catena/internal/execchain"
+	"catena/internal/link"
+)
+
+var tools = [...]*execchain.Tool{&link.Setuser}
+
+// bare runs before the Go runtime; main only in a build without the entry flag.
+func bare(stack boot.Stack) { execchain.Start(uintptr(stack), tools[:]) }
+func main()                 { execchain.Main(tools[:]) }

@@ -1,0 +1,168 @@
+package bare
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The path of the system call that is being made, with the NUL that the kernel
+// wants and a Go string lacks.
+var pathRoom [unix.PathMax]byte
+
+// cpath returns the address of path as a C string, valid until the next call.
+func cpath(path string) (uintptr, Errno) {
+	if len(path) >= len(pathRoom) {
+		return 0, unix.ENAMETOOLONG
+	}
+	n := copy(pathRoom[:], path)
+	pathRoom[n] = 0
+	return uintptr(unsafe.Pointer(&pathRoom)), 0
+}
+
+// Open opens a file, relative to the working directory, with flags as open(2)
+// takes them; mode counts when the file is created.
+func Open(path string, flags int, mode uint32) (fd int, err Errno) {
+	at, err := cpath(path)
+	if err != 0 {
+		return -1, err
+	}
+	r, _, err := unix.RawSyscall6(unix.SYS_OPENAT, atCwd, at, uintptr(flags), uintptr(mode), 0, 0)
+	return int(r), err
+}
+
+// atCwd is AT_FDCWD as a system call's argument.
+const atCwd = ^uintptr(-unix.AT_FDCWD - 1)
+
+// Close closes a descriptor.
+func Close(fd int) { unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
+
+// Read reads into p once, again if a signal came first. 0 is the end of the file.
+func Read(fd int, p []byte) (n int, err Errno) {
+	for {
+		r, _, err := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		if err != unix.EINTR {
+			return int(r), err
+		}
+	}
+}
+
+// ReadMore reads once onto the end of the buffer, at most n bytes.
+func (b *Buffer) ReadMore(fd, n int) (got int, err Errno) {
+	if !b.reserve(n) {
+		return 0, unix.ENOMEM
+	}
+	got, err = Read(fd, bytesAt(b.at+uintptr(b.n), n))
+	if err == 0 {
+		b.n += got
+	}
+	return got, err
+}
+
+// Chdir changes the working directory.
+func Chdir(path string) Errno {
+	at, err := cpath(path)
+	if err != 0 {
+		return err
+	}
+	_, _, err = unix.RawSyscall(unix.SYS_CHDIR, at, 0, 0)
+	return err
+}
+
+// Fchdir changes the working directory to an open one.
+func Fchdir(fd int) Errno {
+	_, _, err := unix.RawSyscall(unix.SYS_FCHDIR, uintptr(fd), 0, 0)
+	return err
+}
+
+// Dup duplicates a descriptor to the lowest free number.
+func Dup(fd int) (int, Errno) {
+	r, _, err := unix.RawSyscall(unix.SYS_DUP, uintptr(fd), 0, 0)
+	return int(r), err
+}
+
+// MoveUp moves a descriptor to the lowest free number from least on, where it is
+// closed on exec.
+func MoveUp(fd, least int) (int, Errno) {
+	r, _, err := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD_CLOEXEC, uintptr(least))
+	if err == 0 {
+		Close(fd)
+	}
+	return int(r), err
+}
+
+// Pipe makes a pipe, with flags as pipe2(2) takes them.
+func Pipe(flags int) (r, w int, err Errno) {
+	var fds [2]int32
+	_, _, err = unix.RawSyscall(unix.SYS_PIPE2, uintptr(unsafe.Pointer(&fds)), uintptr(flags), 0)
+	return int(fds[0]), int(fds[1]), err
+}
+
+// Identity tells one file from every other.
+type Identity struct {
+	device, inode uint64
+}
+
+// Identify returns a file's identity, following symbolic links, and its mode.
+func Identify(path string) (id Identity, mode uint16, err Errno) {
+	at, err := cpath(path)
+	if err != 0 {
+		return Identity{}, 0, err
+	}
+	var x unix.Statx_t
+	_, _, err = unix.RawSyscall6(unix.SYS_STATX, atCwd, at, 0, unix.STATX_INO|unix.STATX_MODE, uintptr(unsafe.Pointer(&x)), 0)
+	return Identity{uint64(x.Dev_major)<<32 | uint64(x.Dev_minor), x.Ino}, x.Mode, err
+}
+
+// Executable tells whether the process may execute a file, by its effective ids.
+func Executable(path string) bool {
+	at, err := cpath(path)
+	if err != 0 {
+		return false
+	}
+	_, _, err = unix.RawSyscall6(unix.SYS_FACCESSAT2, atCwd, at, unix.X_OK, unix.AT_EACCESS, 0, 0)
+	return err == 0
+}
+
+// Execve replaces the program. It returns only if that fails.
+func Execve(path string, argv Words, env *Environment) Errno {
+	if HostExecve != nil {
+		return HostExecve(path, argv, env)
+	}
+	at, err := cpath(path)
+	if err != 0 {
+		return err
+	}
+	_, _, err = unix.RawSyscall(unix.SYS_EXECVE, at, argv.at, env.Vector())
+	return err
+}
+
+// Directory reads the names in a directory. It is static memory: one directory
+// is read at a time.
+type Directory struct {
+	fd       int
+	at, have int // in entries
+}
+
+var entries [4096]byte
+
+// ReadDirectory begins to read an open directory.
+func ReadDirectory(fd int) Directory { return Directory{fd: fd} }
+
+// Next is the next name in the directory's own order, "." and ".." included,
+// valid until the next call; the empty string is the end.
+func (d *Directory) Next() (name string, err Errno) {
+	if d.at == d.have {
+		n, _, err := unix.RawSyscall(unix.SYS_GETDENTS64, uintptr(d.fd), uintptr(unsafe.Pointer(&entries)), uintptr(len(entries)))
+		if err != 0 {
+			return "", err
+		}
+		d.at, d.have = 0, int(n)
+		if n == 0 {
+			return "", 0
+		}
+	}
+	entry := (*unix.Dirent)(unsafe.Pointer(&entries[d.at]))
+	d.at += int(entry.Reclen)
+	return textAt(uintptr(unsafe.Pointer(&entry.Name))), 0
+}

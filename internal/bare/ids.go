@@ -1,0 +1,49 @@
+package bare
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// The ids below are the calling thread's: these are raw calls, and before the
+// runtime there is one thread. Under the runtime execchain locks the goroutine to
+// its thread and execs from it, and the kernel takes the ids of the thread that
+// execs.
+
+// Setgroups sets the supplementary groups.
+func Setgroups(gids []uint32) Errno {
+	_, _, err := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(len(gids)), uintptr(unsafe.Pointer(unsafe.SliceData(gids))), 0)
+	return err
+}
+
+// Setgid sets the group id; the real, effective and saved one for root.
+func Setgid(gid uint32) Errno {
+	_, _, err := unix.RawSyscall(unix.SYS_SETGID, uintptr(gid), 0, 0)
+	return err
+}
+
+// Setuid sets the user id; the real, effective and saved one for root.
+func Setuid(uid uint32) Errno {
+	_, _, err := unix.RawSyscall(unix.SYS_SETUID, uintptr(uid), 0, 0)
+	return err
+}
+
+// Setsid makes the process the leader of a new session and process group.
+func Setsid() Errno {
+	_, _, err := unix.RawSyscall(unix.SYS_SETSID, 0, 0, 0)
+	return err
+}
+
+// Getrlimit reads a limit of the process.
+func Getrlimit(resource int) (unix.Rlimit, Errno) {
+	var limit unix.Rlimit
+	_, _, err := unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, uintptr(resource), 0, uintptr(unsafe.Pointer(&limit)), 0, 0)
+	return limit, err
+}
+
+// Setrlimit sets a limit of the process.
+func Setrlimit(resource int, limit unix.Rlimit) Errno {
+	_, _, err := unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, uintptr(resource), uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
+	return err
+}

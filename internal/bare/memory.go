@@ -1,0 +1,147 @@
+package bare
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// A program that sets its own memory limits must not depend on them: the first
+// 16 KiB are part of the binary, and what a chain usually needs fits there. More
+// comes from mmap. Nothing is ever given back: the program ends or execs.
+const (
+	blockSize = 16 << 10
+	chunkSize = 64 << 10 // of one mmap for small requests; larger ones get their own
+)
+
+var (
+	block [blockSize]byte
+	arena struct{ next, end uintptr }
+)
+
+// allocate returns the address of n zeroed bytes, aligned to a word, or false
+// when the kernel has no memory for this process.
+func allocate(n int) (uintptr, bool) {
+	if arena.end == 0 {
+		arena.next = uintptr(unsafe.Pointer(&block))
+		arena.end = arena.next + blockSize
+	}
+	if n < 0 {
+		return 0, false
+	}
+	if n > chunkSize {
+		return mapped(n)
+	}
+	size := (uintptr(n) + wordSize - 1) &^ (wordSize - 1)
+	if size > arena.end-arena.next {
+		chunk, ok := mapped(chunkSize)
+		if !ok {
+			return 0, false
+		}
+		arena.next, arena.end = chunk, chunk+chunkSize
+	}
+	addr := arena.next
+	arena.next += size
+	return addr, true
+}
+
+// mapped asks the kernel for n bytes of their own.
+func mapped(n int) (uintptr, bool) {
+	addr, _, err := unix.RawSyscall6(unix.SYS_MMAP, 0, uintptr(n),
+		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uintptr(0), 0)
+	return addr, err == 0
+}
+
+// Buffer is text that grows, in memory of the arena. The zero value is empty.
+// Its text stays valid, and in place, once the buffer is left alone.
+type Buffer struct {
+	at     uintptr
+	n, cap int
+}
+
+// Len is the number of bytes in the buffer.
+func (b *Buffer) Len() int { return b.n }
+
+// String is the text so far, without a copy: it changes with the buffer.
+func (b *Buffer) String() string { return unsafe.String((*byte)(pointer(b.at)), b.n) }
+
+// Bytes is the text so far, to be edited in place.
+func (b *Buffer) Bytes() []byte { return bytesAt(b.at, b.n) }
+
+// Cut shortens the text to its first n bytes.
+func (b *Buffer) Cut(n int) { b.n = n }
+
+// Append adds text; false means that there is no memory.
+func (b *Buffer) Append(text string) bool {
+	if !b.reserve(len(text)) {
+		return false
+	}
+	copy(bytesAt(b.at+uintptr(b.n), len(text)), text)
+	b.n += len(text)
+	return true
+}
+
+// AppendNumber adds n in decimal; false means that there is no memory.
+func (b *Buffer) AppendNumber(n uint64) bool {
+	var digits [20]byte
+	i := len(digits)
+	for {
+		i--
+		digits[i] = byte('0' + n%10)
+		if n /= 10; n == 0 {
+			break
+		}
+	}
+	return b.Append(unsafe.String(&digits[i], len(digits)-i))
+}
+
+// Finish ends the text with a NUL that is not counted and gives the unused room
+// behind it back; false means that there is no memory. Nothing may be appended
+// afterwards.
+func (b *Buffer) Finish() bool {
+	if !b.reserve(1) {
+		return false
+	}
+	bytesAt(b.at+uintptr(b.n), 1)[0] = 0
+	if b.last() {
+		arena.next = b.at + (uintptr(b.n)+wordSize)&^(wordSize-1)
+	}
+	return true
+}
+
+// last tells whether the buffer is the newest thing in the arena, so that it can
+// grow and shrink where it stands.
+func (b *Buffer) last() bool { return b.cap > 0 && b.at+uintptr(b.cap) == arena.next }
+
+// reserve makes room for n more bytes. Small buffers double within the arena;
+// large ones are mappings of their own, which the kernel can grow without a copy.
+func (b *Buffer) reserve(n int) bool {
+	if n <= b.cap-b.n {
+		return true
+	}
+	size := max(2*b.cap, b.n+n, 128)
+	size = (size + int(wordSize) - 1) &^ int(wordSize-1)
+	if size < n { // overflow
+		return false
+	}
+	if b.cap > chunkSize {
+		addr, _, err := unix.RawSyscall6(unix.SYS_MREMAP, b.at, uintptr(b.cap), uintptr(size), unix.MREMAP_MAYMOVE, 0, 0)
+		if err != 0 {
+			return false
+		}
+		b.at, b.cap = addr, size
+		return true
+	}
+	if b.last() && size <= chunkSize && uintptr(size-b.cap) <= arena.end-arena.next {
+		arena.next += uintptr(size - b.cap)
+		b.cap = size
+		return true
+	}
+	addr, ok := allocate(size)
+	if !ok {
+		return false
+	}
+	copy(bytesAt(addr, b.n), bytesAt(b.at, b.n))
+	b.at, b.cap = addr, size
+	return true
+}

@@ -1,0 +1,75 @@
+package bare
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Signals is what a process was started with, to be given on to its children
+// while it waits for signals itself.
+type Signals struct {
+	blocked uint64
+	child   action
+}
+
+// action is the kernel's struct sigaction on amd64 and arm64, from
+// <asm-generic/signal.h>; x/sys has none.
+type action struct {
+	handler, flags, restorer uintptr
+	mask                     uint64
+}
+
+const (
+	setSize       = unsafe.Sizeof(uint64(0))
+	everySignal   = ^uint64(0)
+	defaultAction = 0 // SIG_DFL
+)
+
+// CatchSignals blocks every signal, to be taken by NextSignal, and lets children
+// be waited for even if SIGCHLD was ignored.
+func CatchSignals() Signals {
+	var was Signals
+	if HostCatchSignals != nil {
+		HostCatchSignals()
+		return was
+	}
+	all, none := everySignal, action{handler: defaultAction}
+	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&was.blocked)), setSize, 0, 0)
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(&none)), uintptr(unsafe.Pointer(&was.child)), setSize, 0, 0)
+	return was
+}
+
+// Restore makes signals what they were.
+func (was Signals) Restore() {
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(&was.child)), 0, setSize, 0, 0)
+	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&was.blocked)), 0, setSize, 0, 0)
+}
+
+// NextSignal waits for a signal, and tells whether it came from the kernel (a
+// terminal, a timer) and not from a process.
+func NextSignal() (signal int, fromKernel bool) {
+	if HostNextSignal != nil {
+		return HostNextSignal()
+	}
+	all := everySignal
+	var info unix.Siginfo
+	for {
+		r, _, err := unix.RawSyscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&info)), 0, setSize, 0, 0)
+		if err == 0 {
+			return int(r), info.Code > 0
+		}
+	}
+}
+
+// DieOf ends the process by a signal, as a child of it ended: by the default
+// action and without another core file. It returns only where the signal does
+// not kill, as in PID 1.
+func DieOf(signal int) {
+	none, nothing := action{handler: defaultAction}, uint64(0)
+	Setrlimit(unix.RLIMIT_CORE, unix.Rlimit{})
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&none)), 0, setSize, 0, 0)
+	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&nothing)), 0, setSize, 0, 0)
+	pid, _, _ := unix.RawSyscall(unix.SYS_GETPID, 0, 0, 0)
+	Kill(int(pid), signal)
+}

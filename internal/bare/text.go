@@ -1,0 +1,42 @@
+package bare
+
+// Index is where the first c stands in s, or len(s) if there is none.
+func Index(s string, c byte) int {
+	for i := range len(s) {
+		if s[i] == c {
+			return i
+		}
+	}
+	return len(s)
+}
+
+// Base is what follows the last slash of a name.
+func Base(name string) string {
+	for i := len(name); i > 0; i-- {
+		if name[i-1] == '/' {
+			return name[i:]
+		}
+	}
+	return name
+}
+
+// Number reads the decimal digits that s begins with: their value, which stops
+// at the largest uint64 instead of wrapping, and how many there are.
+func Number(s string) (n uint64, digits int) {
+	for digits < len(s) && '0' <= s[digits] && s[digits] <= '9' {
+		d := uint64(s[digits] - '0')
+		if n > (^uint64(0)-d)/10 {
+			n = ^uint64(0)
+		} else {
+			n = n*10 + d
+		}
+		digits++
+	}
+	return n, digits
+}
+
+// AllDigits tells whether s is a decimal number and nothing else.
+func AllDigits(s string) bool {
+	_, digits := Number(s)
+	return len(s) > 0 && digits == len(s)
+}

@@ -1,0 +1,28 @@
+package bare
+
+// Words is a run of C strings behind a vector of their addresses that ends with
+// a null, as the kernel hands over a command line. It holds no Go pointer, so
+// it may be kept anywhere.
+type Words struct {
+	at uintptr // of the vector
+	n  int
+}
+
+// Len is the number of words.
+func (w Words) Len() int { return w.n }
+
+// At is the word at i, or the empty string beyond the end.
+func (w Words) At(i int) string {
+	if i < 0 || i >= w.n {
+		return ""
+	}
+	return textAt(word(w.at + uintptr(i)*wordSize))
+}
+
+// From is the words from i on; none when there are fewer.
+func (w Words) From(i int) Words {
+	if i > w.n {
+		i = w.n
+	}
+	return Words{w.at + uintptr(i)*wordSize, w.n - i}
+}

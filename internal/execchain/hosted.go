@@ -1,0 +1,143 @@
+package execchain
+
+import (
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"catena/internal/bare"
+)
+
+// The kernel keeps ids per thread and execs with those of the thread that asks,
+// so the tools must stay on one. An init function runs on the program's first
+// thread, the parent of its children.
+func init() { runtime.LockOSThread() }
+
+// Main is a program's life under the runtime, for a build without the entry flag
+// and for architectures that have no entry. It runs the same code as Start and
+// does not return either.
+//
+// What the runtime has done by then cannot all be undone: ignored signals and
+// blocked SIGTERM and SIGCHLD are lost, closed standard descriptors are open, and
+// it has needed its own memory and threads.
+func Main(tools []*Tool) {
+	// The runtime has raised the soft limit on open files. Exec puts it back
+	// before it fails for want of a name.
+	syscall.Exec("", []string{""}, nil)
+
+	bare.HostExecve = hostExecve
+	bare.HostSpawn = hostSpawn
+	HostStart = hostStart
+	bare.HostCatchSignals = hostCatchSignals
+	bare.HostNextSignal = hostNextSignal
+	bare.HostFlock = hostFlock
+
+	if !process.AdoptStrings(os.Args, environment()) {
+		bare.Quit(process.NoMemory())
+	}
+	bare.Quit(begin(&process, secure(), tools))
+}
+
+// environment is what the program was started with. os.Environ would drop
+// duplicates.
+func environment() []string {
+	text, err := os.ReadFile("/proc/self/environ")
+	if err != nil {
+		return os.Environ()
+	}
+	list := strings.Split(string(text), "\x00")
+	return list[:len(list)-1]
+}
+
+func secure() bool {
+	pairs, err := unix.Auxv()
+	if err != nil {
+		return unix.Getuid() != unix.Geteuid() || unix.Getgid() != unix.Getegid()
+	}
+	for _, pair := range pairs {
+		if pair[0] == bare.AtSecure {
+			return pair[1] != 0
+		}
+	}
+	return false
+}
+
+func hostExecve(path string, argv bare.Words, env *bare.Environment) bare.Errno {
+	return errno(syscall.Exec(path, list(argv), list(env)))
+}
+
+func hostSpawn(path string, argv bare.Words, env *bare.Environment, stdout int) (int, bare.Errno) {
+	pid, err := syscall.ForkExec(path, list(argv), &syscall.ProcAttr{
+		Env:   list(env),
+		Files: []uintptr{0, uintptr(stdout), 2},
+	})
+	return pid, errno(err)
+}
+
+func hostStart(p *bare.Process, program bare.Words) (int, bare.Errno) {
+	s := search{file: program.At(0), path: searchPath(p)}
+	for s.next() {
+		pid, err := hostSpawn(s.candidate(), program, &p.Env, 1)
+		if err == 0 {
+			return pid, 0
+		}
+		s.failed(err)
+	}
+	return 0, s.why()
+}
+
+// list makes a Go slice of a vector of C strings.
+func list(vector interface {
+	Len() int
+	At(int) string
+}) []string {
+	texts := make([]string, vector.Len())
+	for i := range texts {
+		texts[i] = vector.At(i)
+	}
+	return texts
+}
+
+// errno is the kernel's number behind an error of package syscall.
+func errno(err error) bare.Errno {
+	if err == nil {
+		return 0
+	}
+	if e, ok := err.(syscall.Errno); ok {
+		return e
+	}
+	return unix.EINVAL
+}
+
+var signals = make(chan os.Signal, 64)
+
+func hostCatchSignals() { signal.Notify(signals) }
+
+func hostNextSignal() (int, bool) {
+	for s := range signals {
+		// The runtime sends itself SIGURG to preempt goroutines.
+		if s != syscall.SIGURG {
+			return int(s.(syscall.Signal)), false
+		}
+	}
+	return 0, false
+}
+
+// hostFlock waits for the lock in a thread of its own, which ends with the
+// program if the lock does not come.
+func hostFlock(fd, how int, milliseconds uint64) bare.Errno {
+	const most = uint64(1<<63-1) / uint64(time.Millisecond)
+	done := make(chan bare.Errno, 1)
+	go func() { done <- bare.Flock(fd, how) }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(time.Duration(min(milliseconds, most)) * time.Millisecond):
+		return unix.ETIMEDOUT
+	}
+}

@@ -1,0 +1,135 @@
+package execchain
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"catena/internal/bare"
+)
+
+// defaultPath is what daemontools searches when there is no PATH.
+const defaultPath = "/bin:/usr/bin"
+
+// searchPath is where the process looks for programs.
+func searchPath(p *bare.Process) string {
+	if path, ok := p.Env.Get("PATH"); ok {
+		return path
+	}
+	return defaultPath
+}
+
+// next looks the program in p.Args up and execs it. It returns a tool if that is
+// the program and is to run in this process, and else why there is none.
+func next(p *bare.Process, path string, tools []*Tool) (*Tool, bare.Errno) {
+	s := search{file: p.Args.At(0), path: path}
+	for s.next() {
+		tool, err := try(p, s.candidate(), tools)
+		if tool != nil {
+			return tool, 0
+		}
+		s.failed(err)
+	}
+	return nil, s.why()
+}
+
+// A search tries the files that a program's name may stand for, as daemontools
+// does: one that does not exist is passed over; one that may not be executed as
+// well, but if nothing better follows, that is the error; any other error ends
+// the search. A name with a slash is the file.
+type search struct {
+	file, path string
+	at         int // where the next component of the path begins
+	from, to   int // the component that is being tried
+	denied     bare.Errno
+	over       bool
+}
+
+// next steps to the next file; false means that the search is over.
+func (s *search) next() bool {
+	if s.over {
+		return false
+	}
+	if bare.Index(s.file, '/') < len(s.file) {
+		s.over, s.to = true, -1
+		return true
+	}
+	s.from = s.at
+	s.to = s.from + bare.Index(s.path[s.from:], ':')
+	s.at = s.to + 1
+	s.over = s.to == len(s.path)
+	return true
+}
+
+// candidate is the file to try, valid until the next call.
+func (s *search) candidate() string {
+	if s.to < 0 {
+		return s.file
+	}
+	dir := s.path[s.from:s.to]
+	if dir == "" {
+		dir = "."
+	}
+	// The kernel takes no name that fills this buffer, and neither does package
+	// bare: a name that is cut off is never used.
+	n := copy(candidate[:], dir)
+	n += copy(candidate[n:], "/")
+	n += copy(candidate[n:], s.file)
+	return unsafe.String(&candidate[0], n)
+}
+
+var candidate [unix.PathMax]byte
+
+// failed takes note of why the candidate could not be executed.
+func (s *search) failed(why bare.Errno) {
+	switch why {
+	case unix.ENOENT:
+	case unix.EACCES, unix.EPERM, unix.EISDIR:
+		s.denied = why
+	default:
+		s.denied, s.over = why, true
+	}
+}
+
+// why is the error of the whole search.
+func (s *search) why() bare.Errno {
+	if s.denied != 0 {
+		return s.denied
+	}
+	return unix.ENOENT
+}
+
+// try execs a file, or returns the tool that it is.
+func try(p *bare.Process, file string, tools []*Tool) (*Tool, bare.Errno) {
+	if tool := find(tools, bare.Base(file)); tool != nil && fusible(p, file) {
+		return tool, 0
+	}
+	return nil, bare.Execve(file, p.Args, &p.Env)
+}
+
+// self is the identity of the running file, once it is known.
+var self struct {
+	id    bare.Identity
+	known bool
+}
+
+// fusible tells whether execing a file would only start this very program again.
+// In every doubt the answer is no, and the kernel decides what becomes of it.
+func fusible(p *bare.Process, file string) bool {
+	// The kernel takes arguments and environment of at least 128 KiB in all and
+	// for a single string, whatever the limits are. What could be too large for
+	// it must fail where it would have failed.
+	const certain = 120 << 10
+	if p.Bytes() > certain {
+		return false
+	}
+	if !self.known {
+		id, _, err := bare.Identify("/proc/self/exe")
+		if err != 0 {
+			return false
+		}
+		self.id, self.known = id, true
+	}
+	id, mode, err := bare.Identify(file)
+	return err == 0 && id == self.id && mode&(unix.S_ISUID|unix.S_ISGID) == 0 && bare.Executable(file)
+}

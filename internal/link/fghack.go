@@ -1,0 +1,103 @@
+package link
+
+import (
+	"catena/internal/bare"
+	"catena/internal/execchain"
+)
+
+// Fghack stays in the foreground while a program that puts itself into the
+// background runs.
+var Fghack = execchain.Tool{
+	Name:    "fghack",
+	Usage:   "fghack: usage: fghack child",
+	Misused: bare.Misused,
+	Help: `usage: fghack [-s] child
+  -s  no pipe: wait for every descendant, pass signals on to them, and exit as
+      the child did
+`,
+	Run: fghack,
+}
+
+func fghack(p *bare.Process) bare.Exit {
+	switch {
+	case p.Args.Len() < 2:
+		return p.Usage()
+	case p.Args.At(1) != "-s":
+		return fghackPipe(p, p.Args.From(1))
+	case p.Args.Len() < 3:
+		return p.Usage()
+	}
+	return fghackSubreaper(p, p.Args.From(2))
+}
+
+// fghackPipe waits until nobody has the pipe any more that the child was given:
+// for the end of every descendant that does not close descriptors it knows
+// nothing of. That is why there are so many of them.
+func fghackPipe(p *bare.Process, program bare.Words) bare.Exit {
+	r, w, err := bare.Pipe(0)
+	if err != 0 {
+		return p.FatalErrno(err, "unable to create pipe")
+	}
+	if execchain.HostStart != nil {
+		return fghackHosted(p, program, r, w)
+	}
+	pid, err := bare.Fork()
+	if err != 0 {
+		return p.FatalErrno(err, "unable to fork")
+	}
+	if pid == 0 {
+		bare.Close(r)
+		duplicate(w)
+		return p.Run(program)
+	}
+	bare.Close(w)
+	return waitForPipe(p, pid, r)
+}
+
+const copies = 30
+
+func duplicate(fd int) (made [copies]int) {
+	for i := range made {
+		made[i], _ = bare.Dup(fd)
+	}
+	return made
+}
+
+// waitForPipe discards what comes through the pipe, and exits as the child did.
+func waitForPipe(p *bare.Process, pid, r int) bare.Exit {
+	var discarded [512]byte
+	for {
+		if n, err := bare.Read(r, discarded[:]); n <= 0 || err != 0 {
+			break
+		}
+	}
+	status, err := bare.Wait(pid)
+	if err != 0 {
+		return p.FatalErrno(err, "wait failed")
+	}
+	if status.Signaled() {
+		return p.Fatal("child crashed")
+	}
+	return bare.Exit(status.ExitStatus())
+}
+
+// fghackHosted is fghackPipe where the runtime has to start the child: the
+// descriptors are arranged here first, just as the child would have done.
+func fghackHosted(p *bare.Process, program bare.Words, r, w int) bare.Exit {
+	r, err := bare.MoveUp(r, 2*copies)
+	if err != 0 {
+		return p.FatalErrno(err, "unable to create pipe")
+	}
+	made := duplicate(w)
+	pid, err := execchain.HostStart(p, program)
+	if err != 0 {
+		return p.FatalErrno(err, "unable to run ", program.At(0))
+	}
+	bare.Close(w)
+	for _, fd := range made {
+		if fd >= 0 {
+			bare.Close(fd)
+		}
+	}
+	return waitForPipe(p, pid, r)
+}
