@@ -26,7 +26,7 @@ $(TOOLS:%=bin/%): bin/catena
 
 bin/server: FORCE
 	@mkdir -p bin
-	$(GO) build -trimpath -o $@ ./examples/server
+	$(GO) build -trimpath -o $@ ./examples/http
 
 run: all bin/server
 	@sh examples/main-job

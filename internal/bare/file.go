@@ -103,14 +103,32 @@ type Identity struct {
 	device, inode uint64
 }
 
-// Identify returns a file's identity, following symbolic links, and its mode.
+// Identify returns a file's identity and mode, following symbolic links.
 func Identify(path string) (id Identity, mode uint16, err Errno) {
 	at, err := cpath(path)
 	if err != 0 {
 		return Identity{}, 0, err
 	}
+	return identify(atCwd, at, 0)
+}
+
+// IdentifySelf returns the identity of the file that is running. It needs /proc.
+// The file is opened and not just looked at, because that also holds under the
+// user-mode emulators of other machines.
+func IdentifySelf() (id Identity, err Errno) {
+	fd, err := Open("/proc/self/exe", unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != 0 {
+		return Identity{}, err
+	}
+	pathRoom[0] = 0
+	id, _, err = identify(uintptr(fd), uintptr(unsafe.Pointer(&pathRoom)), unix.AT_EMPTY_PATH)
+	Close(fd)
+	return id, err
+}
+
+func identify(dir, path, flags uintptr) (id Identity, mode uint16, err Errno) {
 	var x unix.Statx_t
-	_, _, err = unix.RawSyscall6(unix.SYS_STATX, atCwd, at, 0, unix.STATX_INO|unix.STATX_MODE, uintptr(unsafe.Pointer(&x)), 0)
+	_, _, err = unix.RawSyscall6(unix.SYS_STATX, dir, path, flags, unix.STATX_INO|unix.STATX_MODE, uintptr(unsafe.Pointer(&x)), 0)
 	return Identity{uint64(x.Dev_major)<<32 | uint64(x.Dev_minor), x.Ino}, x.Mode, err
 }
 

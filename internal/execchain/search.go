@@ -124,7 +124,7 @@ func fusible(p *bare.Process, file string) bool {
 		return false
 	}
 	if !self.known {
-		id, _, err := bare.Identify("/proc/self/exe")
+		id, err := bare.IdentifySelf()
 		if err != 0 {
 			return false
 		}
