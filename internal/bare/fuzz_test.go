@@ -1,0 +1,323 @@
+// Not tested here: that any of this works before the runtime. The tests of the
+// built binaries do that; here the parsers meet every input, beside a second
+// implementation that is written for clarity and uses the whole library.
+package bare
+
+import (
+	"fmt"
+	"math/big"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/sys/unix"
+)
+
+func FuzzNumberStopsAtTheLargest(f *testing.F) {
+	for _, s := range []string{"", "0", "007", "10x", "-5", "+1", " 1", "18446744073709551615", "18446744073709551616", strings.Repeat("9", 40)} {
+		f.Add(s)
+	}
+	largest := new(big.Int).SetUint64(^uint64(0))
+	f.Fuzz(func(t *testing.T, s string) {
+		n, digits := Number(s)
+		rest := strings.TrimLeft(s, "0123456789")
+		if s[digits:] != rest {
+			t.Fatalf("%q: %d digits", s, digits)
+		}
+		want, ok := new(big.Int).SetString("0"+s[:digits], 10)
+		if !ok {
+			t.Fatalf("%q", s)
+		}
+		if want.Cmp(largest) > 0 {
+			want = largest
+		}
+		if new(big.Int).SetUint64(n).Cmp(want) != 0 {
+			t.Fatalf("%q: %d, want %s", s, n, want)
+		}
+	})
+}
+
+// parsed is what comes of a command line: "c" or "c=value" for each option, "?c"
+// where its value is missing, "!c" for an unknown one; and the rest.
+func parsed(args []string, letters string) (found, rest []string) {
+	takes := func(c byte) (known, value bool) {
+		i := strings.IndexByte(letters, c)
+		return i >= 0 && c != ':', i >= 0 && strings.HasPrefix(letters[i+1:], ":")
+	}
+	for len(args) > 0 && len(args[0]) > 1 && args[0][0] == '-' {
+		word := args[0][1:]
+		args = args[1:]
+		if word[0] == '-' {
+			break
+		}
+		for word != "" {
+			c := word[0]
+			word = word[1:]
+			known, value := takes(c)
+			switch {
+			case !known:
+				return append(found, "!"+string(rune(c))), nil
+			case !value:
+				found = append(found, string(rune(c)))
+			case word != "":
+				found, word = append(found, string(rune(c))+"="+word), ""
+			case len(args) > 0:
+				found, args = append(found, string(rune(c))+"="+args[0]), args[1:]
+			default:
+				return append(found, "?"+string(rune(c))), nil
+			}
+		}
+	}
+	return found, args
+}
+
+func FuzzOptionsAreReadAsSubgetoptDoes(f *testing.F) {
+	for _, s := range []string{"-n f", "-nN -x", "-t5 -t 6 f", "-t", "-- -n", "--help f", "- f", "-n- f", "-: f", "-t -- f", "-t \x00 f"} {
+		f.Add(s, "nNxt:")
+	}
+	f.Fuzz(func(t *testing.T, line, letters string) {
+		if strings.HasPrefix(letters, ":") || strings.Contains(letters, "::") || strings.ContainsAny(letters, "-?!\x00") {
+			return
+		}
+		for i := range len(letters) {
+			if c := letters[i]; c != ':' && strings.Count(letters, string(rune(c))) > 1 || c >= utf8.RuneSelf {
+				return
+			}
+		}
+		args := strings.Split(line, " ")
+		for i, arg := range args {
+			args[i], _, _ = strings.Cut(arg, "\x00")
+		}
+		wantFound, wantRest := parsed(args, letters)
+
+		p := processOf(t, append([]string{"tool"}, args...), nil)
+		var found []string
+		options := p.Options(letters)
+		refused := false
+		for !refused && options.Next() {
+			c := string(rune(options.Letter))
+			switch {
+			case options.missing != 0:
+				found, refused = append(found, "?"+string(rune(options.missing))), true
+			case !strings.Contains(strings.ReplaceAll(letters, ":", ""), c):
+				found, refused = append(found, "!"+c), true
+			case options.takesValue():
+				found = append(found, c+"="+options.Value())
+			default:
+				found = append(found, c)
+			}
+		}
+		if !slices.Equal(found, wantFound) {
+			t.Fatalf("%q of %q: %q, want %q", letters, args, found, wantFound)
+		}
+		if rest := texts(options.Rest()); !refused && !slices.Equal(rest, wantRest) {
+			t.Fatalf("%q of %q: rest %q, want %q", letters, args, rest, wantRest)
+		}
+	})
+}
+
+func FuzzTheEnvironmentIsEditedAsPathexecDoes(f *testing.F) {
+	f.Add("A=1\x00A=2\x00A=3\x00B=4", "A=new\x00B\x00C=\x00=x\x00D")
+	f.Fuzz(func(t *testing.T, start, edits string) {
+		env := strings.Split(start, "\x00")
+		p := processOf(t, []string{"tool"}, env)
+		for _, edit := range strings.Split(edits, "\x00") {
+			name, _, set := strings.Cut(edit, "=")
+			if i := slices.IndexFunc(env, func(e string) bool { return strings.HasPrefix(e, name+"=") }); i >= 0 {
+				env[i] = env[len(env)-1]
+				env = env[:len(env)-1]
+			}
+			if set {
+				env = append(env, edit)
+			}
+			var b Buffer
+			if !b.Append(edit) || !p.Env.Put(&b) {
+				t.Fatal("no memory")
+			}
+		}
+		if got := texts(&p.Env); !slices.Equal(got, env) {
+			t.Fatalf("%q, want %q", got, env)
+		}
+		if word(p.Env.Vector()+uintptr(p.Env.n)*wordSize) != 0 {
+			t.Fatal("the vector has no end")
+		}
+	})
+}
+
+func FuzzPasswdLinesThatAreMalformedArePassedOver(f *testing.F) {
+	f.Add("root:x:0:0:root:/root:/bin/sh\n# www:x:1:1\n\n  www:x:33:34::/var/www\nwww:x:5:5", "www")
+	f.Add("www:x:1\nwww:x:-1:1\nwww:x:4294967296:1\nwww:x:4294967295:1:::", "www")
+	f.Add("www", "www")
+	f.Fuzz(func(t *testing.T, text, name string) {
+		want, wantFound := Account{}, false
+		for line := range strings.SplitSeq(text, "\n") {
+			line = strings.TrimLeft(line, " \t")
+			fields := strings.Split(line, ":")
+			if strings.HasPrefix(line, "#") || fields[0] == "" || fields[0] != name || len(fields) < 4 ||
+				slices.ContainsFunc(fields, func(s string) bool { return len(s) >= fieldMax }) {
+				continue
+			}
+			uid, ok1 := reference(fields[2])
+			gid, ok2 := reference(fields[3])
+			if !ok1 || !ok2 {
+				continue
+			}
+			fields = append(fields, "", "", "")
+			home, shell := fields[5], fields[6]
+			want, wantFound = Account{UID: uid, GID: gid, Name: name, Home: cstring(home), Shell: cstring(shell)}, true
+			break
+		}
+		if strings.Contains(name, "\x00") || name == "" {
+			return
+		}
+		open(t, text)
+		got, found, err := readPasswd(name, false, 0)
+		if err != 0 || found != wantFound || found && clean(got) != want {
+			t.Fatalf("%q in %q: %+v %v %v, want %+v %v", name, text, got, found, err, want, wantFound)
+		}
+	})
+}
+
+func FuzzGroupsAndTheirMembers(f *testing.F) {
+	f.Add("adm:x:4:www,daemon\nempty:x:5:\n#no:x:6:www\nwww:x:33\nbad:x:y:www\nlast:x:7:daemon,www", "www")
+	f.Fuzz(func(t *testing.T, text, user string) {
+		if strings.ContainsAny(user, ":,\n\x00") || len(text) >= fieldMax {
+			return
+		}
+		var want []uint32
+		for line := range strings.SplitSeq(text, "\n") {
+			line = strings.TrimLeft(line, " \t")
+			fields := strings.SplitN(line, ":", 4)
+			if strings.HasPrefix(line, "#") || fields[0] == "" || len(fields) < 4 {
+				continue
+			}
+			gid, ok := reference(fields[2])
+			members, _, _ := strings.Cut(fields[3], ":")
+			if ok && slices.Contains(strings.Split(members, ","), user) && !slices.Contains(want, gid) {
+				want = append(want, gid)
+			}
+		}
+		open(t, text)
+		var list Buffer
+		if err := readMemberships(&list, user); err != 0 {
+			t.Fatal(err)
+		}
+		var got []uint32
+		for i := 0; i < list.n; i += 4 {
+			got = append(got, *(*uint32)(pointer(list.at + uintptr(i))))
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("%q in %q: %d, want %d", user, text, got, want)
+		}
+	})
+}
+
+func FuzzInitgroupsTakesWholeNumbers(f *testing.F) {
+	f.Add("www                   4 33 1000\n")
+	f.Add("w3c 4 5x x6 99999999999 4 7")
+	f.Fuzz(func(t *testing.T, text string) {
+		line, _, _ := strings.Cut(text, "\n")
+		var want []uint32
+		for _, word := range strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' }) {
+			if gid, ok := reference(word); ok && gid != noID && !slices.Contains(want, gid) {
+				want = append(want, gid)
+			}
+		}
+		open(t, text)
+		var list Buffer
+		if err := readInitgroups(&list); err != 0 {
+			t.Fatal(err)
+		}
+		var got []uint32
+		for i := 0; i < list.n; i += 4 {
+			got = append(got, *(*uint32)(pointer(list.at + uintptr(i))))
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("%q: %d, want %d", text, got, want)
+		}
+	})
+}
+
+func FuzzAMessageIsOneLineThatHarmsNoTerminal(f *testing.F) {
+	for _, s := range []string{"plain", "täglich 日本", "a\nb\tc\x1b[2J\x7f", "\xff\xc0\x80", "\u0085\u009b", "\u00a0"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if len(s) > 500 {
+			return
+		}
+		line.n = 0
+		put(s)
+		got := string(line.text[:line.n])
+		line.n = 0
+		for _, r := range got {
+			if unicode.IsControl(r) || r == utf8.RuneError && !strings.ContainsRune(s, utf8.RuneError) {
+				t.Fatalf("%q is printed as %q", s, got)
+			}
+		}
+		if utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl) && got != s {
+			t.Fatalf("%q is printed as %q", s, got)
+		}
+	})
+}
+
+// reference reads an id as the files have it.
+func reference(s string) (uint32, bool) {
+	if s == "" || strings.Trim(s, "0123456789") != "" {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(s, 10, 32)
+	return uint32(n), err == nil
+}
+
+// cstring is what is left of a text once it has been a C string.
+func cstring(s string) string {
+	s, _, _ = strings.Cut(s, "\x00")
+	return s
+}
+
+func clean(a Account) Account {
+	a.Home, a.Shell = cstring(a.Home), cstring(a.Shell)
+	return a
+}
+
+// open makes a text the database that is being read.
+func open(t *testing.T, text string) {
+	t.Helper()
+	fd, err := unix.MemfdCreate("database", unix.MFD_CLOEXEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := os.NewFile(uintptr(fd), "database")
+	t.Cleanup(func() { file.Close() })
+	if _, err := file.WriteAt([]byte(text), 0); err != nil {
+		t.Fatal(err)
+	}
+	readDatabase(fd)
+}
+
+func processOf(t *testing.T, args, env []string) *Process {
+	t.Helper()
+	arena.next, arena.end = 0, 0 // start afresh: nothing is ever freed
+	clear(block[:])
+	var p Process
+	if !p.AdoptStrings(args, env) {
+		t.Fatal("no memory")
+	}
+	return &p
+}
+
+func texts(vector interface {
+	Len() int
+	At(int) string
+}) []string {
+	var list []string
+	for i := range vector.Len() {
+		list = append(list, fmt.Sprint(vector.At(i)))
+	}
+	return list
+}
