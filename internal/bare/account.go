@@ -79,7 +79,9 @@ func (a Account) SupplementaryGroups(p *Process) (gids []uint32, exit Exit) {
 			return nil, exit
 		}
 		err = readInitgroups(&list)
-		finishGetent()
+		if finishGetent() {
+			return nil, p.Fatal("unable to look up the groups of ", a.Name, ": getent failed")
+		}
 	default:
 		if err = openDatabase(groupFile); err == 0 {
 			err = readMemberships(&list, a.Name)
@@ -127,15 +129,14 @@ func findUser(p *Process, form, name string, byID bool, uid uint32) (Account, Ex
 		return Account{}, exit
 	}
 	account, found, err := readPasswd(name, false, 0)
-	failed := finishGetent()
+	account.foreign = true
 	switch {
-	case found:
-		account.foreign = true
-		return account, Continue
-	case failed || err != 0:
+	case finishGetent() || err != 0:
 		return Account{}, p.Fatal("unable to look up account ", name, ": getent failed")
+	case !found:
+		return Account{}, p.Fatal("unknown account ", form)
 	}
-	return Account{}, p.Fatal("unknown account ", form)
+	return account, Continue
 }
 
 func findGroup(p *Process, group, form string) (gid uint32, exit Exit) {
@@ -161,14 +162,13 @@ func findGroup(p *Process, group, form string) (gid uint32, exit Exit) {
 		return 0, exit
 	}
 	gid, found, err := readGroup(group)
-	failed := finishGetent()
 	switch {
-	case found:
-		return gid, Continue
-	case failed || err != 0:
+	case finishGetent() || err != 0:
 		return 0, p.Fatal("unable to look up group ", group, ": getent failed")
+	case !found:
+		return 0, p.Fatal("unknown group ", group)
 	}
-	return 0, p.Fatal("unknown group ", group)
+	return gid, Continue
 }
 
 // askable tells whether getent would take a name for a name, and not for a

@@ -19,27 +19,64 @@ func fork(signal uintptr) (pid int, err Errno) {
 		return -1, unix.ENOSYS
 	}
 	r, _, err := unix.RawSyscall6(unix.SYS_CLONE, signal, 0, 0, 0, 0, 0)
+	if err == unix.EINVAL && signal == 0 { // qemu-user knows no signal but SIGCHLD
+		r, _, err = unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+	}
 	return int(r), err
 }
 
-// Spawn starts a program with stdout as its standard output. Before the runtime,
-// a program that cannot be run exits 127.
-func Spawn(path string, argv Words, env *Environment, stdout int) (pid int, err Errno) {
+// Exit codes of Spawn's child where the program has none.
+const (
+	notRun = 127 // none of the files can be executed
+	killed = 126 // it died of a signal
+)
+
+// Spawn starts the first of some files that can be executed, with stdout as its
+// standard output and nowhere to complain: what is wrong is for the caller to say,
+// in one line. The child is one in between, which waits for the program and
+// ends as it did: the program itself would send SIGCHLD, because exec makes every
+// process do so.
+func Spawn(paths []string, argv Words, env *Environment, stdout int) (pid int, err Errno) {
 	if HostSpawn != nil {
-		return HostSpawn(path, argv, env, stdout)
+		return HostSpawn(paths, argv, env, stdout)
 	}
 	pid, err = fork(0)
 	if pid != 0 || err != 0 {
 		return pid, err
 	}
-	if stdout == 1 {
-		unix.RawSyscall(unix.SYS_FCNTL, 1, unix.F_SETFD, 0)
-	} else {
-		unix.RawSyscall(unix.SYS_DUP3, uintptr(stdout), 1, 0)
+	defaultSignal(int(unix.SIGCHLD))
+	program, err := Fork()
+	if err != 0 {
+		Quit(notRun)
 	}
-	Execve(path, argv, env)
-	Quit(127)
+	if program == 0 {
+		replace(1, stdout)
+		nowhere, _ := Open("/dev/null", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+		replace(2, nowhere)
+		for _, path := range paths {
+			Execve(path, argv, env)
+		}
+		Quit(notRun)
+	}
+	Close(stdout) // or the pipe never ends
+	status, _ := Wait(program)
+	if status.Signaled() {
+		Quit(killed)
+	}
+	Quit(Exit(status.ExitStatus()))
 	return 0, 0
+}
+
+// replace makes a standard descriptor of another one, or closes it if there is none.
+func replace(standard, fd int) {
+	switch {
+	case fd < 0:
+		Close(standard)
+	case fd == standard:
+		unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFD, 0)
+	default:
+		unix.RawSyscall(unix.SYS_DUP3, uintptr(fd), uintptr(standard), 0)
+	}
 }
 
 // Quit ends the process.

@@ -66,14 +66,13 @@ func skipLine(c byte) {
 	}
 }
 
-// field reads up to a colon, a comma if there may be several parts, or the end of
-// the line, which it returns. A field that is too long, or that there is no
-// memory for, ends in 0.
-func field(into *Buffer, parts bool) (end byte) {
+// field reads up to a separator or the end of the line, and returns which it was.
+// A field that is too long, or that there is no memory for, ends in 0.
+func field(into *Buffer, separator byte) (end byte) {
 	into.Cut(0)
 	for {
 		c, _ := nextByte()
-		if c == ':' || c == '\n' || c == ',' && parts {
+		if c == separator || c == '\n' {
 			return c
 		}
 		if into.n == fieldMax || !into.reserve(1) {
@@ -84,37 +83,37 @@ func field(into *Buffer, parts bool) (end byte) {
 	}
 }
 
-// id reads a field that is a number and is followed by more.
-func id(room *Buffer, last bool) (n uint32, end byte, ok bool) {
-	end = field(room, false)
-	value, _ := Number(room.String())
-	ok = AllDigits(room.String()) && value <= noID && (end == ':' || last && end == '\n')
-	return uint32(value), end, ok
+// id reads a field that is a number, after blanks and a plus sign perhaps.
+func id(room *Buffer) (n uint32, end byte, ok bool) {
+	end = field(room, ':')
+	text := skipBlanks(room.String())
+	if len(text) > 0 && text[0] == '+' {
+		text = text[1:]
+	}
+	value, _ := Number(text)
+	return uint32(value), end, AllDigits(text) && value <= noID
 }
+
+func skipBlanks(s string) string {
+	for len(s) > 0 && (s[0] == ' ' || '\t' <= s[0] && s[0] <= '\r') {
+		s = s[1:]
+	}
+	return s
+}
+
+// isName tells whether an entry of that name is one: a plus or minus sign is how
+// NIS is asked, and nobody's name.
+func isName(s string) bool { return len(s) > 0 && s[0] != '+' && s[0] != '-' }
 
 // readPasswd looks for an account in the format of passwd(5),
 // name:password:uid:gid:gecos:home:shell. The C library's rules hold: the first
 // good line of the name counts, what is missing behind the gid is empty, and a
 // malformed line is passed over.
 func readPasswd(want string, byID bool, wantID uint32) (a Account, found bool, err Errno) {
-	var name, room, home, shell Buffer
+	var name, home, shell Buffer
 	for lineStart() {
-		end := field(&name, false)
-		if end != ':' || name.n == 0 || !byID && name.String() != want {
-			skipLine(end)
-			continue
-		}
-		if end = field(&room, false); end != ':' {
-			skipLine(end)
-			continue
-		}
-		uid, end, ok := id(&room, false)
-		if !ok || byID && uid != wantID {
-			skipLine(end)
-			continue
-		}
-		gid, end, ok := id(&room, true)
-		if !ok {
+		a, end, ok := passwdHead(&name)
+		if !ok || byID && a.UID != wantID || !byID && name.String() != want {
 			skipLine(end)
 			continue
 		}
@@ -122,18 +121,34 @@ func readPasswd(want string, byID bool, wantID uint32) (a Account, found bool, e
 			end = skipField()
 		}
 		if end == ':' {
-			end = field(&home, false)
+			end = field(&home, ':')
 		}
 		if end == ':' {
-			end = field(&shell, false)
+			end = field(&shell, '\n')
 		}
 		skipLine(end)
 		if !name.Finish() || !home.Finish() || !shell.Finish() {
 			return a, false, unix.ENOMEM
 		}
-		return Account{UID: uid, GID: gid, Name: name.String(), Home: home.String(), Shell: shell.String()}, true, 0
+		a.Name, a.Home, a.Shell = name.String(), home.String(), shell.String()
+		return a, true, 0
 	}
 	return a, false, database.err
+}
+
+func passwdHead(name *Buffer) (a Account, end byte, ok bool) {
+	var room Buffer
+	if end = field(name, ':'); end != ':' || !isName(name.String()) {
+		return a, end, false
+	}
+	if end = skipField(); end != ':' {
+		return a, end, false
+	}
+	if a.UID, end, ok = id(&room); !ok || end != ':' {
+		return a, end, false
+	}
+	a.GID, end, ok = id(&room)
+	return a, end, ok
 }
 
 func skipField() (end byte) {
@@ -164,8 +179,8 @@ func readMemberships(list *Buffer, user string) Errno {
 	for lineStart() {
 		gid, end, ok := groupHead(&name, &room)
 		for more := ok && end == ':'; more; more = end == ',' {
-			end = field(&room, true)
-			if end != 0 && room.String() == user && !addGroup(list, gid) {
+			end = field(&room, ',')
+			if end != 0 && skipBlanks(room.String()) == user && !addGroup(list, gid) {
 				return unix.ENOMEM
 			}
 		}
@@ -175,13 +190,13 @@ func readMemberships(list *Buffer, user string) Errno {
 }
 
 func groupHead(name, room *Buffer) (gid uint32, end byte, ok bool) {
-	if end = field(name, false); end != ':' || name.n == 0 {
+	if end = field(name, ':'); end != ':' || !isName(name.String()) {
 		return 0, end, false
 	}
-	if end = field(room, false); end != ':' {
+	if end = skipField(); end != ':' {
 		return 0, end, false
 	}
-	return id(room, true)
+	return id(room)
 }
 
 // readInitgroups adds the gids that getent initgroups prints behind the name.

@@ -28,7 +28,10 @@ func Open(path string, flags int, mode uint32) (fd int, err Errno) {
 		return -1, err
 	}
 	r, _, err := unix.RawSyscall6(unix.SYS_OPENAT, atCwd, at, uintptr(flags), uintptr(mode), 0, 0)
-	return int(r), err
+	if err != 0 {
+		return -1, err
+	}
+	return int(r), 0
 }
 
 // atCwd is AT_FDCWD as a system call's argument.
@@ -81,10 +84,10 @@ func Dup(fd int) (int, Errno) {
 	return int(r), err
 }
 
-// MoveUp moves a descriptor to the lowest free number from least on, where it is
-// closed on exec.
-func MoveUp(fd, least int) (int, Errno) {
-	r, _, err := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD_CLOEXEC, uintptr(least))
+// MoveUp moves a descriptor to the lowest free number above it, where it is closed
+// on exec.
+func MoveUp(fd int) (int, Errno) {
+	r, _, err := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD_CLOEXEC, uintptr(fd))
 	if err == 0 {
 		Close(fd)
 	}

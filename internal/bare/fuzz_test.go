@@ -157,7 +157,7 @@ func FuzzPasswdLinesThatAreMalformedArePassedOver(f *testing.F) {
 		for line := range strings.SplitSeq(text, "\n") {
 			line = strings.TrimLeft(line, " \t")
 			fields := strings.Split(line, ":")
-			if strings.HasPrefix(line, "#") || fields[0] == "" || fields[0] != name || len(fields) < 4 ||
+			if strings.ContainsAny(line[:min(1, len(line))], "#+-") || fields[0] == "" || fields[0] != name || len(fields) < 4 ||
 				slices.ContainsFunc(fields, func(s string) bool { return len(s) >= fieldMax }) {
 				continue
 			}
@@ -167,7 +167,7 @@ func FuzzPasswdLinesThatAreMalformedArePassedOver(f *testing.F) {
 				continue
 			}
 			fields = append(fields, "", "", "")
-			home, shell := fields[5], fields[6]
+			home, shell := fields[5], strings.Join(fields[6:max(7, len(fields)-3)], ":")
 			want, wantFound = Account{UID: uid, GID: gid, Name: name, Home: cstring(home), Shell: cstring(shell)}, true
 			break
 		}
@@ -185,19 +185,22 @@ func FuzzPasswdLinesThatAreMalformedArePassedOver(f *testing.F) {
 func FuzzGroupsAndTheirMembers(f *testing.F) {
 	f.Add("adm:x:4:www,daemon\nempty:x:5:\n#no:x:6:www\nwww:x:33\nbad:x:y:www\nlast:x:7:daemon,www", "www")
 	f.Fuzz(func(t *testing.T, text, user string) {
-		if strings.ContainsAny(user, ":,\n\x00") || len(text) >= fieldMax {
+		if strings.ContainsAny(user, ",\n\x00") || strings.TrimLeft(user, " \t\v\f\r") != user || len(text) >= fieldMax {
 			return
 		}
 		var want []uint32
 		for line := range strings.SplitSeq(text, "\n") {
 			line = strings.TrimLeft(line, " \t")
 			fields := strings.SplitN(line, ":", 4)
-			if strings.HasPrefix(line, "#") || fields[0] == "" || len(fields) < 4 {
+			if strings.ContainsAny(line[:min(1, len(line))], "#+-") || fields[0] == "" || len(fields) < 4 {
 				continue
 			}
 			gid, ok := reference(fields[2])
-			members, _, _ := strings.Cut(fields[3], ":")
-			if ok && slices.Contains(strings.Split(members, ","), user) && !slices.Contains(want, gid) {
+			members := strings.Split(fields[3], ",")
+			for i, member := range members {
+				members[i] = strings.TrimLeft(member, " \t\v\f\r")
+			}
+			if ok && slices.Contains(members, user) && !slices.Contains(want, gid) {
 				want = append(want, gid)
 			}
 		}
@@ -223,7 +226,8 @@ func FuzzInitgroupsTakesWholeNumbers(f *testing.F) {
 		line, _, _ := strings.Cut(text, "\n")
 		var want []uint32
 		for _, word := range strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' }) {
-			if gid, ok := reference(word); ok && gid != noID && !slices.Contains(want, gid) {
+			gid, ok := reference(word)
+			if ok && word[0] != '+' && gid != noID && !slices.Contains(want, gid) {
 				want = append(want, gid)
 			}
 		}
@@ -267,6 +271,7 @@ func FuzzAMessageIsOneLineThatHarmsNoTerminal(f *testing.F) {
 
 // reference reads an id as the files have it.
 func reference(s string) (uint32, bool) {
+	s = strings.TrimPrefix(strings.TrimLeft(s, " \t\v\f\r"), "+")
 	if s == "" || strings.Trim(s, "0123456789") != "" {
 		return 0, false
 	}

@@ -9,12 +9,12 @@ import (
 // The name service is asked through getent(1). It runs with the privileges that
 // the chain still has, so it is looked for in the system's own folders only, not
 // along PATH, and gets no environment.
-const (
-	getentUsr   = "/usr/bin/getent"
-	getentBin   = "/bin/getent"
-	getentNixOS = "/run/current-system/sw/bin/getent"
-	getentLocal = "/usr/local/bin/getent"
-)
+var getentPaths = [...]string{
+	"/usr/bin/getent",
+	"/bin/getent",
+	"/run/current-system/sw/bin/getent", // NixOS
+	"/usr/local/bin/getent",
+}
 
 var getent struct {
 	pid         int
@@ -27,12 +27,6 @@ var getent struct {
 // NUL) and makes its answer the database to be read. Without a getent, the
 // answer is empty. Anything but Continue is a failure, which has been said.
 func askGetent(p *Process, databaseName, key string) Exit {
-	getent.pid = 0
-	path := getentPath()
-	if path == "" {
-		readDatabase(-1)
-		return Continue
-	}
 	var word Buffer
 	if !word.Append(key) || !word.Finish() {
 		return p.NoMemory()
@@ -45,40 +39,34 @@ func askGetent(p *Process, databaseName, key string) Exit {
 	if err != 0 {
 		return p.FatalErrno(err, "unable to create pipe")
 	}
-	getent.pid, err = Spawn(path, argv, &getent.environment, w)
+	getent.pid, err = Spawn(getentPaths[:], argv, &getent.environment, w)
 	Close(w)
-	if err != 0 {
+	if err != 0 && err != unix.ENOENT {
 		Close(r)
-		return p.FatalErrno(err, "unable to run ", path)
+		return p.FatalErrno(err, "unable to run getent")
 	}
 	readDatabase(r)
 	return Continue
 }
 
-func getentPath() string {
-	switch {
-	case Executable(getentUsr):
-		return getentUsr
-	case Executable(getentBin):
-		return getentBin
-	case Executable(getentNixOS):
-		return getentNixOS
-	case Executable(getentLocal):
-		return getentLocal
-	}
-	return ""
-}
-
 // finishGetent reads what is left of getent's answer, so that it does not die of
-// a broken pipe, and tells whether it failed: "not found" is exit code 2.
+// a broken pipe, and tells whether it failed: then its answer does not count.
+// "Not found" is exit code 2, and where there is no getent there is nothing that it
+// could have found. Where no exit code is to be had (SIGCHLD ignored, and the
+// runtime or an emulator in between), the answer counts.
 func finishGetent() (failed bool) {
-	if getent.pid == 0 {
-		return false
-	}
 	for more := database.err == 0; more; {
 		_, more = nextByte()
 	}
+	failed = database.err != 0
 	Close(database.fd)
+	if getent.pid == 0 { // under the runtime, where there is no getent
+		return failed
+	}
 	status, err := Wait(getent.pid)
-	return err != 0 || status != 0 && status.ExitStatus() != 2
+	if err != 0 {
+		return failed
+	}
+	code := status.ExitStatus()
+	return failed || code != 0 && code != 2 && code != notRun
 }

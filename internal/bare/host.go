@@ -8,7 +8,7 @@ var (
 	HostExecve func(path string, argv Words, env *Environment) Errno
 
 	// HostSpawn starts a program through the runtime. See Spawn.
-	HostSpawn func(path string, argv Words, env *Environment, stdout int) (pid int, err Errno)
+	HostSpawn func(paths []string, argv Words, env *Environment, stdout int) (pid int, err Errno)
 
 	// HostCatchSignals begins to catch signals. See CatchSignals.
 	HostCatchSignals func()

@@ -21,10 +21,16 @@ type action struct {
 }
 
 const (
-	setSize       = unsafe.Sizeof(uint64(0))
-	everySignal   = ^uint64(0)
-	defaultAction = 0 // SIG_DFL
+	setSize     = unsafe.Sizeof(uint64(0))
+	everySignal = ^uint64(0)
 )
+
+// defaultSignal gives a signal its default action back and returns the one it had.
+func defaultSignal(signal int) (was action) {
+	var byDefault action // SIG_DFL is 0
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&byDefault)), uintptr(unsafe.Pointer(&was)), setSize, 0, 0)
+	return was
+}
 
 // CatchSignals blocks every signal, to be taken by NextSignal, and lets children
 // be waited for even if SIGCHLD was ignored.
@@ -34,9 +40,9 @@ func CatchSignals() Signals {
 		HostCatchSignals()
 		return was
 	}
-	all, none := everySignal, action{handler: defaultAction}
+	all := everySignal
 	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&was.blocked)), setSize, 0, 0)
-	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(&none)), uintptr(unsafe.Pointer(&was.child)), setSize, 0, 0)
+	was.child = defaultSignal(int(unix.SIGCHLD))
 	return was
 }
 
@@ -66,9 +72,9 @@ func NextSignal() (signal int, fromKernel bool) {
 // action and without another core file. It returns only where the signal does
 // not kill, as in PID 1.
 func DieOf(signal int) {
-	none, nothing := action{handler: defaultAction}, uint64(0)
+	nothing := uint64(0)
 	Setrlimit(unix.RLIMIT_CORE, unix.Rlimit{})
-	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&none)), 0, setSize, 0, 0)
+	defaultSignal(signal)
 	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&nothing)), 0, setSize, 0, 0)
 	pid, _, _ := unix.RawSyscall(unix.SYS_GETPID, 0, 0, 0)
 	Kill(int(pid), signal)

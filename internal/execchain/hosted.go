@@ -44,11 +44,27 @@ func Main(tools []*Tool) {
 }
 
 // environment is what the program was started with. os.Environ would drop
-// duplicates.
+// duplicates, and os.ReadFile would take descriptors that the program is to find
+// free.
 func environment() []string {
-	text, err := os.ReadFile("/proc/self/environ")
+	fd, err := unix.Open("/proc/self/environ", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return os.Environ()
+	}
+	defer unix.Close(fd)
+	var text []byte
+	for piece := make([]byte, 64<<10); ; {
+		n, err := unix.Read(fd, piece)
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil {
+			return os.Environ()
+		}
+		if n == 0 {
+			break
+		}
+		text = append(text, piece[:n]...)
 	}
 	list := strings.Split(string(text), "\x00")
 	return list[:len(list)-1]
@@ -71,10 +87,25 @@ func hostExecve(path string, argv bare.Words, env *bare.Environment) bare.Errno 
 	return errno(syscall.Exec(path, list(argv), list(env)))
 }
 
-func hostSpawn(path string, argv bare.Words, env *bare.Environment, stdout int) (int, bare.Errno) {
+// hostSpawn starts the first file that can be executed; ENOENT says that none can.
+func hostSpawn(paths []string, argv bare.Words, env *bare.Environment, stdout int) (int, bare.Errno) {
+	nowhere, err := bare.Open("/dev/null", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != 0 {
+		return 0, err
+	}
+	defer bare.Close(nowhere)
+	for _, path := range paths {
+		if pid, err := forkExec(path, argv, env, stdout, nowhere); err == 0 {
+			return pid, 0
+		}
+	}
+	return 0, unix.ENOENT
+}
+
+func forkExec(path string, argv bare.Words, env *bare.Environment, stdout, stderr int) (int, bare.Errno) {
 	pid, err := syscall.ForkExec(path, list(argv), &syscall.ProcAttr{
 		Env:   list(env),
-		Files: []uintptr{0, uintptr(stdout), 2},
+		Files: []uintptr{0, uintptr(stdout), uintptr(stderr)},
 	})
 	return pid, errno(err)
 }
@@ -82,7 +113,7 @@ func hostSpawn(path string, argv bare.Words, env *bare.Environment, stdout int) 
 func hostStart(p *bare.Process, program bare.Words) (int, bare.Errno) {
 	s := search{file: program.At(0), path: searchPath(p)}
 	for s.next() {
-		pid, err := hostSpawn(s.candidate(), program, &p.Env, 1)
+		pid, err := forkExec(s.candidate(), program, &p.Env, 1, 2)
 		if err == 0 {
 			return pid, 0
 		}

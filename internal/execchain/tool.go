@@ -61,7 +61,7 @@ func begin(p *bare.Process, secure bool, tools []*Tool) bare.Exit {
 	if secure {
 		// These programs do what their caller says. With more privileges
 		// than the caller has, that is a hole.
-		return p.Fatal("refusing to run with privileges that the caller does not have (set-user-ID or file capabilities)")
+		return p.Fatal("refusing to run with more privileges than the caller has")
 	}
 	if tool == nil {
 		return multicall(p, tools)

@@ -72,23 +72,36 @@ func envdir(p *bare.Process) bare.Exit {
 	return p.Run(rest.From(1))
 }
 
-// envdirWords reads the options, if the first word is made of them, and returns
-// the directory and what follows.
+// envdirWords reads the options and returns the directory and what follows. Only
+// a word made of our letters is an option: 0.76 takes any other for the directory,
+// and so does this.
 func envdirWords(p *bare.Process) (found envdirOptions, rest bare.Words) {
-	options := p.Options("ifp:")
-	for options.Next() {
-		switch options.Letter {
-		case 'i':
-			found.empty = true
-		case 'f':
-			found.whole = true
-		case 'p':
-			found.prefix = options.Value()
-		default:
-			return envdirOptions{}, p.Args.From(1)
+	any := false
+	for rest = p.Args.From(1); ; rest = rest.From(1) {
+		word := rest.At(0)
+		if word == "--" && any {
+			return found, rest.From(1)
+		}
+		if len(word) < 2 || word[0] != '-' {
+			return found, rest
+		}
+		flags := 1
+		for flags < len(word) && (word[flags] == 'i' || word[flags] == 'f') {
+			flags++
+		}
+		if flags < len(word) && word[flags] != 'p' {
+			return found, rest
+		}
+		any = true
+		found.empty = found.empty || bare.Index(word[:flags], 'i') < flags
+		found.whole = found.whole || bare.Index(word[:flags], 'f') < flags
+		if flags < len(word) {
+			if found.prefix = word[flags+1:]; found.prefix == "" {
+				rest = rest.From(1)
+				found.prefix = rest.At(0)
+			}
 		}
 	}
-	return found, options.Rest()
 }
 
 // setFromFile makes a file an entry of the environment: its first line, without

@@ -47,7 +47,9 @@ func fghackPipe(p *bare.Process, program bare.Words) bare.Exit {
 	}
 	if pid == 0 {
 		bare.Close(r)
-		duplicate(w)
+		for range copies {
+			bare.Dup(w)
+		}
 		return p.Run(program)
 	}
 	bare.Close(w)
@@ -55,13 +57,6 @@ func fghackPipe(p *bare.Process, program bare.Words) bare.Exit {
 }
 
 const copies = 30
-
-func duplicate(fd int) (made [copies]int) {
-	for i := range made {
-		made[i], _ = bare.Dup(fd)
-	}
-	return made
-}
 
 // waitForPipe discards what comes through the pipe, and exits as the child did.
 func waitForPipe(p *bare.Process, pid, r int) bare.Exit {
@@ -84,11 +79,17 @@ func waitForPipe(p *bare.Process, pid, r int) bare.Exit {
 // fghackHosted is fghackPipe where the runtime has to start the child: the
 // descriptors are arranged here first, just as the child would have done.
 func fghackHosted(p *bare.Process, program bare.Words, r, w int) bare.Exit {
-	r, err := bare.MoveUp(r, 2*copies)
+	var made [copies]int
+	for i := range copies - 1 {
+		made[i], _ = bare.Dup(w)
+	}
+	// What the child is to have in r's place is made last.
+	r, err := bare.MoveUp(r)
 	if err != 0 {
 		return p.FatalErrno(err, "unable to create pipe")
 	}
-	made := duplicate(w)
+	made[copies-1], _ = bare.Dup(w)
+
 	pid, err := execchain.HostStart(p, program)
 	if err != 0 {
 		return p.FatalErrno(err, "unable to run ", program.At(0))
