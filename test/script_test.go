@@ -146,16 +146,13 @@ func (p path) setup(env *testscript.Env) error {
 }
 
 // condition calls arm64 qemu, because testscript takes that name for the
-// machine's. forks says that a tool can have a child that sends no signal when it
-// ends, which qemu-user refuses.
+// machine's.
 func (p path) condition(name string) (bool, error) {
 	switch name {
 	case "fused", "separate", "plain", "oracle":
 		return name == p.name, nil
 	case "qemu":
 		return p.name == "arm64", nil
-	case "forks":
-		return p.name != "arm64", nil
 	case "root":
 		return os.Getuid() == 0, nil
 	}

@@ -26,7 +26,29 @@ func Setgid(gid uint32) Errno {
 // Setuid sets the user id; the real, effective and saved one for root.
 func Setuid(uid uint32) Errno {
 	_, _, err := unix.RawSyscall(unix.SYS_SETUID, uintptr(uid), 0, 0)
+	execUnchecked = true
 	return err
+}
+
+// execUnchecked tells that the uid has changed since the last exec.
+var execUnchecked bool
+
+// CheckExec returns the error of any exec, whatever the file, at this point:
+// EAGAIN if Setuid took on a uid that has more processes than RLIMIT_NPROC lets it
+// have. The kernel does not fail the setuid but the next exec, and forgives what is
+// in order by then, before it looks at the file. So a directory will do; execveat
+// and not execve, for the sake of those who count execs.
+func CheckExec() Errno {
+	if !execUnchecked {
+		return 0
+	}
+	execUnchecked = false
+	at, _ := cpath("/")
+	_, _, err := unix.RawSyscall6(unix.SYS_EXECVEAT, atCwd, at, 0, 0, 0, 0)
+	if err == unix.EAGAIN {
+		return err
+	}
+	return 0
 }
 
 // Setsid makes the process the leader of a new session and process group.

@@ -102,6 +102,9 @@ func (s *search) why() bare.Errno {
 // try execs a file, or returns the tool that it is.
 func try(p *bare.Process, file string, tools []*Tool) (*Tool, bare.Errno) {
 	if tool := find(tools, bare.Base(file)); tool != nil && fusible(p, file) {
+		if err := bare.CheckExec(); err != 0 {
+			return nil, err
+		}
 		return tool, 0
 	}
 	return nil, bare.Execve(file, p.Args, &p.Env)
