@@ -202,7 +202,8 @@ func (x tracing) calls(interesting func(call) bool) (list [][]string) {
 				continue
 			case c.name == "execve" && c.result != "0":
 				continue
-			case c.name == "prlimit64" && strings.Contains(c.arguments, ", NULL, "):
+			case c.name == "prlimit64" && strings.Contains(c.arguments, ", NULL, "),
+				c.name == "prctl" && strings.HasPrefix(c.arguments, "PR_GET_"):
 				continue // asks
 			}
 			if interesting(c) {

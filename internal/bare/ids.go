@@ -33,6 +33,16 @@ func Setuid(uid uint32) Errno {
 // execUnchecked tells that the uid has changed since the last exec.
 var execUnchecked bool
 
+// OnlyExecDropsPrivileges tells that the uid has changed in a process whose
+// securebits, other than by default, let it keep capabilities until it execs.
+func OnlyExecDropsPrivileges() bool {
+	if !execUnchecked {
+		return false
+	}
+	bits, _, err := unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_GET_SECUREBITS, 0, 0, 0, 0, 0)
+	return err != 0 || bits != 0
+}
+
 // CheckExec returns the error of any exec, whatever the file, at this point:
 // EAGAIN if Setuid took on a uid that has more processes than RLIMIT_NPROC lets it
 // have. The kernel does not fail the setuid but the next exec, and forgives what is
@@ -44,7 +54,7 @@ func CheckExec() Errno {
 	}
 	execUnchecked = false
 	at, _ := cpath("/")
-	_, _, err := unix.RawSyscall6(unix.SYS_EXECVEAT, atCwd, at, 0, 0, 0, 0)
+	_, _, err := unix.RawSyscall6(unix.SYS_EXECVEAT, cwd, at, 0, 0, 0, 0)
 	if err == unix.EAGAIN {
 		return err
 	}

@@ -123,7 +123,7 @@ func fusible(p *bare.Process, file string) bool {
 	// for a single string, whatever the limits are. What could be too large for
 	// it must fail where it would have failed.
 	const certain = 120 << 10
-	if p.Bytes() > certain {
+	if p.Bytes() > certain || bare.OnlyExecDropsPrivileges() {
 		return false
 	}
 	if !self.known {
