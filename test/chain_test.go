@@ -74,6 +74,8 @@ type state struct {
 	extra []string // files that are open from descriptor 3 on, at offset 5
 	// A report that cannot go to standard output goes to a file.
 	closed bool
+	// Chains do not run fused after setuid.
+	execsAfterSetuid bool
 }
 
 // notStarted is what the probe exits with when it cannot make a state.

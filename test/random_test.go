@@ -132,12 +132,12 @@ var randomFurniture = []thing{
 	{"lock", 0o666, ""}, {"readonly", 0o444, ""}, {"locked", 0o666, "held by the test"},
 	{"fifo", os.ModeNamedPipe | 0o666, ""}, {"socket", os.ModeSocket | 0o666, ""}, {"dir", os.ModeDir | 0o755, ""},
 	{"loop", link, "loop"}, {"dangling", link, "made"}, {"alias", link, "lock"},
-	{"script", program, "script"}, {"text", program, "text"}, {"interpreter", program, "interpreter"},
+	{"a-script", program, "a-script"}, {"text", program, "text"}, {"interpreter", program, "interpreter"},
 	{"noexec", 0o644, "#!/bin/sh\n"}, {"secret", program, "secret"},
 	{"pathnoexec", os.ModeDir | 0o755, ""}, {"pathnoexec/prog", 0o644, ""}, {"pathnoexec/probe", 0o644, ""}, {"pathnoexec/setlock", 0o644, ""},
 	{"pathdir", os.ModeDir | 0o755, ""}, {"pathdir/prog", os.ModeDir | 0o755, ""}, {"pathdir/envdir", os.ModeDir | 0o755, ""},
 	{"pathtext", os.ModeDir | 0o755, ""}, {"pathtext/prog", program, "text"},
-	{"pathprog", os.ModeDir | 0o755, ""}, {"pathprog/prog", program, "script"},
+	{"pathprog", os.ModeDir | 0o755, ""}, {"pathprog/prog", program, "a-script"},
 }
 
 // randomPrograms makes the files that things of kind program are links to.
@@ -145,7 +145,7 @@ func randomPrograms() string {
 	dir := filepath.Join(work, "programs")
 	must(os.MkdirAll(dir, 0o755))
 	for name, content := range map[string]string{
-		"script":      "#!" + probe + " from-a-script\n",
+		"a-script":    "#!" + probe + " from-a-script\n",
 		"text":        "neither a script nor a program\n",
 		"interpreter": "#!/no/such/interpreter\n",
 		"secret":      "#!" + probe + "\n",
@@ -446,7 +446,7 @@ func (g *randomChain) limit(rest int) []string {
 func (g *randomChain) program() []string {
 	words := []string{g.one("probe", "probe", "@/../../probe", "../../../probe")}
 	if g.percent(20) {
-		words[0] = g.one("prog", "prog", "./script", "script", "./noexec", "./text", "./interpreter", "./secret", "dir", "./dir",
+		words[0] = g.one("prog", "prog", "./a-script", "a-script", "./noexec", "./text", "./interpreter", "./secret", "dir", "./dir",
 			"missing", "./missing", "", "nowhere/x", "plain/x", "./loop", "dark/A", "fifo", "./fifo", "./socket", "naïve", strings.Repeat("long", 80))
 	}
 	for g.percent(40) {

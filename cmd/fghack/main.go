@@ -8,6 +8,7 @@ package main
 import (
 	"catena/internal/boot"
 	"catena/internal/execchain"
+	"catena/internal/hosted"
 	"catena/internal/link"
 )
 
@@ -15,4 +16,4 @@ var tools = [...]*execchain.Tool{&link.Fghack}
 
 // bare runs before the Go runtime; main only in a build without the entry flag.
 func bare(stack boot.Stack) { execchain.Start(uintptr(stack), tools[:]) }
-func main()                 { execchain.Main(tools[:]) }
+func main()                 { hosted.Main(tools[:]) }

@@ -103,6 +103,12 @@ func Reap() (pid int, status unix.WaitStatus, err Errno) {
 	return int(r), status, err
 }
 
+// Getpid is the process's id.
+func Getpid() int {
+	r, _, _ := unix.RawSyscall(unix.SYS_GETPID, 0, 0, 0)
+	return int(r)
+}
+
 // Kill sends a signal.
 func Kill(pid, signal int) Errno {
 	_, _, err := unix.RawSyscall(unix.SYS_KILL, uintptr(pid), uintptr(signal), 0)

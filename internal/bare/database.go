@@ -7,10 +7,12 @@ import "golang.org/x/sys/unix"
 // the file nor a line of it has a size limit.
 var database struct {
 	fd       int
-	at, have int // in bytes
+	buffer   uintptr // allocated once
+	at, have int     // in it, in bytes
 	err      Errno
-	bytes    [4096]byte
 }
+
+const databaseRoom = 1024
 
 // The longest name or path that is looked at. A field beyond it makes its line
 // malformed.
@@ -29,16 +31,29 @@ func readDatabase(fd int) {
 // nextByte is the next byte of the database; at its end, or if it cannot be
 // read, it is a newline and more is false.
 func nextByte() (c byte, more bool) {
-	if database.at == database.have {
-		database.at = 0
-		database.have, database.err = Read(database.fd, database.bytes[:])
-		if database.err != 0 || database.have == 0 {
-			database.have = 0
-			return '\n', false
+	if database.at == database.have && !fillDatabase() {
+		return '\n', false
+	}
+	c = *(*byte)(pointer(database.buffer + uintptr(database.at)))
+	database.at++
+	return c, true
+}
+
+func fillDatabase() bool {
+	if database.buffer == 0 {
+		var ok bool
+		if database.buffer, ok = allocate(databaseRoom); !ok {
+			database.err = unix.ENOMEM
+			return false
 		}
 	}
-	database.at++
-	return database.bytes[database.at-1], true
+	database.at, database.have = 0, 0
+	n, err := Read(database.fd, bytesAt(database.buffer, databaseRoom))
+	if database.err = err; err != 0 || n == 0 {
+		return false
+	}
+	database.have = n
+	return true
 }
 
 // lineStart skips blanks, empty lines and comments, and steps to the first byte

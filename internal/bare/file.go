@@ -6,36 +6,46 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The path of the system call that is being made, with the NUL that the kernel
-// wants and a Go string lacks.
-var pathRoom [unix.PathMax]byte
-
-// cpath returns the address of path as a C string, valid until the next call.
+// cpath returns the address of path as a C string, with the NUL that the kernel
+// wants and a Go string lacks. It is valid until the next call.
 func cpath(path string) (uintptr, Errno) {
-	if len(path) >= len(pathRoom) {
+	if len(path) >= unix.PathMax {
 		return 0, unix.ENAMETOOLONG
 	}
-	n := copy(pathRoom[:], path)
-	pathRoom[n] = 0
-	return uintptr(unsafe.Pointer(&pathRoom)), 0
+	addr, ok := scratch(unix.PathMax)
+	if !ok {
+		return 0, unix.ENOMEM
+	}
+	room := bytesAt(addr, unix.PathMax)
+	room[copy(room, path)] = 0
+	return addr, 0
 }
+
+// Cwd stands for the working directory where a function takes a directory's
+// descriptor.
+const Cwd = unix.AT_FDCWD
+
+// cwd is Cwd as a system call's argument.
+const cwd = ^uintptr(-Cwd - 1)
 
 // Open opens a file, relative to the working directory, with flags as open(2)
 // takes them; mode counts when the file is created.
 func Open(path string, flags int, mode uint32) (fd int, err Errno) {
+	return OpenAt(Cwd, path, flags, mode)
+}
+
+// OpenAt is Open relative to an open directory.
+func OpenAt(dir int, path string, flags int, mode uint32) (fd int, err Errno) {
 	at, err := cpath(path)
 	if err != 0 {
 		return -1, err
 	}
-	r, _, err := unix.RawSyscall6(unix.SYS_OPENAT, atCwd, at, uintptr(flags), uintptr(mode), 0, 0)
+	r, _, err := unix.RawSyscall6(unix.SYS_OPENAT, uintptr(dir), at, uintptr(flags), uintptr(mode), 0, 0)
 	if err != 0 {
 		return -1, err
 	}
 	return int(r), 0
 }
-
-// atCwd is AT_FDCWD as a system call's argument.
-const atCwd = ^uintptr(-unix.AT_FDCWD - 1)
 
 // Close closes a descriptor.
 func Close(fd int) { unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
@@ -112,26 +122,12 @@ func Identify(path string) (id Identity, mode uint16, err Errno) {
 	if err != 0 {
 		return Identity{}, 0, err
 	}
-	return identify(atCwd, at, 0)
+	return identify(Cwd, at)
 }
 
-// IdentifySelf returns the identity of the file that is running. It needs /proc.
-// The file is opened and not just looked at, because that also holds under the
-// user-mode emulators of other machines.
-func IdentifySelf() (id Identity, err Errno) {
-	fd, err := Open("/proc/self/exe", unix.O_PATH|unix.O_CLOEXEC, 0)
-	if err != 0 {
-		return Identity{}, err
-	}
-	pathRoom[0] = 0
-	id, _, err = identify(uintptr(fd), uintptr(unsafe.Pointer(&pathRoom)), unix.AT_EMPTY_PATH)
-	Close(fd)
-	return id, err
-}
-
-func identify(dir, path, flags uintptr) (id Identity, mode uint16, err Errno) {
+func identify(dir int, path uintptr) (id Identity, mode uint16, err Errno) {
 	var x unix.Statx_t
-	_, _, err = unix.RawSyscall6(unix.SYS_STATX, dir, path, flags, unix.STATX_INO|unix.STATX_MODE, uintptr(unsafe.Pointer(&x)), 0)
+	_, _, err = unix.RawSyscall6(unix.SYS_STATX, uintptr(dir), path, 0, unix.STATX_INO|unix.STATX_MODE, uintptr(unsafe.Pointer(&x)), 0)
 	return Identity{uint64(x.Dev_major)<<32 | uint64(x.Dev_minor), x.Ino}, x.Mode, err
 }
 
@@ -141,7 +137,7 @@ func Executable(path string) bool {
 	if err != 0 {
 		return false
 	}
-	_, _, err = unix.RawSyscall6(unix.SYS_FACCESSAT2, atCwd, at, unix.X_OK, unix.AT_EACCESS, 0, 0)
+	_, _, err = unix.RawSyscall6(unix.SYS_FACCESSAT2, cwd, at, unix.X_OK, unix.AT_EACCESS, 0, 0)
 	return err == 0
 }
 
@@ -158,14 +154,12 @@ func Execve(path string, argv Words, env *Environment) Errno {
 	return err
 }
 
-// Directory reads the names in a directory. It is static memory: one directory
-// is read at a time.
+// Directory reads the names in a directory.
 type Directory struct {
 	fd       int
-	at, have int // in entries
+	entries  uintptr
+	at, have int // in entries, in bytes
 }
-
-var entries [4096]byte
 
 // ReadDirectory begins to read an open directory.
 func ReadDirectory(fd int) Directory { return Directory{fd: fd} }
@@ -173,8 +167,15 @@ func ReadDirectory(fd int) Directory { return Directory{fd: fd} }
 // Next is the next name in the directory's own order, "." and ".." included,
 // valid until the next call; the empty string is the end.
 func (d *Directory) Next() (name string, err Errno) {
+	const room = 1024
 	if d.at == d.have {
-		n, _, err := unix.RawSyscall(unix.SYS_GETDENTS64, uintptr(d.fd), uintptr(unsafe.Pointer(&entries)), uintptr(len(entries)))
+		if d.entries == 0 {
+			var ok bool
+			if d.entries, ok = allocate(room); !ok {
+				return "", unix.ENOMEM
+			}
+		}
+		n, _, err := unix.RawSyscall(unix.SYS_GETDENTS64, uintptr(d.fd), d.entries, room)
 		if err != 0 {
 			return "", err
 		}
@@ -183,7 +184,7 @@ func (d *Directory) Next() (name string, err Errno) {
 			return "", 0
 		}
 	}
-	entry := (*unix.Dirent)(unsafe.Pointer(&entries[d.at]))
+	entry := (*unix.Dirent)(pointer(d.entries + uintptr(d.at)))
 	d.at += int(entry.Reclen)
 	return textAt(uintptr(unsafe.Pointer(&entry.Name))), 0
 }

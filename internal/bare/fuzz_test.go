@@ -307,8 +307,7 @@ func open(t *testing.T, text string) {
 
 func processOf(t *testing.T, args, env []string) *Process {
 	t.Helper()
-	arena.next, arena.end = 0, 0 // start afresh: nothing is ever freed
-	clear(block[:])
+	arena.next, arena.end, database.buffer = 0, 0, 0 // start afresh: nothing is ever freed
 	var p Process
 	if !p.AdoptStrings(args, env) {
 		t.Fatal("no memory")

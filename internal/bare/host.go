@@ -1,7 +1,7 @@
 package bare
 
 // What differs under the Go runtime, where a program has threads and signal
-// handlers that are not its own. Package execchain sets these when a program
+// handlers that are not its own. Package hosted sets these when a program
 // comes in through main; before the runtime they are nil.
 var (
 	// HostExecve replaces the program. See Execve.

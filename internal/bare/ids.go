@@ -7,7 +7,7 @@ import (
 )
 
 // The ids below are the calling thread's: these are raw calls, and before the
-// runtime there is one thread. Under the runtime execchain locks the goroutine to
+// runtime there is one thread. Under the runtime package hosted locks the goroutine to
 // its thread and execs from it, and the kernel takes the ids of the thread that
 // execs.
 

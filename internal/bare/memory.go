@@ -7,25 +7,23 @@ import (
 )
 
 // A program that sets its own memory limits must not depend on them: the first
-// 16 KiB are part of the binary, and what a chain usually needs fits there. More
-// comes from mmap. Nothing is ever given back: the program ends or execs.
+// 16 KiB are part of the binary, and what a chain usually needs fits there, on the
+// first page even: a page costs as much as several system calls when it is touched.
+// More comes from mmap. Nothing is ever given back: the program ends or execs.
 const (
+	pageSize  = 4 << 10
 	blockSize = 16 << 10
 	chunkSize = 64 << 10 // of one mmap for small requests; larger ones get their own
 )
 
 var (
-	block [blockSize]byte
+	block [blockSize + pageSize]byte
 	arena struct{ next, end uintptr }
 )
 
-// allocate returns the address of n zeroed bytes, aligned to a word, or false
-// when the kernel has no memory for this process.
+// allocate returns the address of n bytes, aligned to a word, or false when the
+// kernel has no memory for this process. What is in them is not defined.
 func allocate(n int) (uintptr, bool) {
-	if arena.end == 0 {
-		arena.next = uintptr(unsafe.Pointer(&block))
-		arena.end = arena.next + blockSize
-	}
 	if n < 0 {
 		return 0, false
 	}
@@ -33,16 +31,40 @@ func allocate(n int) (uintptr, bool) {
 		return mapped(n)
 	}
 	size := (uintptr(n) + wordSize - 1) &^ (wordSize - 1)
-	if size > arena.end-arena.next {
+	addr, ok := scratch(size)
+	if !ok {
+		return 0, false
+	}
+	arena.next += size
+	return addr, true
+}
+
+// scratch returns the address of n bytes, at most chunkSize, that are free until
+// the next call of allocate or scratch.
+func scratch(n uintptr) (uintptr, bool) {
+	if arena.end == 0 {
+		arena.next = (uintptr(unsafe.Pointer(&block)) + pageSize - 1) &^ (pageSize - 1)
+		arena.end = arena.next + blockSize
+	}
+	if n > arena.end-arena.next {
 		chunk, ok := mapped(chunkSize)
 		if !ok {
 			return 0, false
 		}
 		arena.next, arena.end = chunk, chunk+chunkSize
 	}
-	addr := arena.next
-	arena.next += size
-	return addr, true
+	return arena.next, true
+}
+
+// Scratch is room for n bytes, at most 64 KiB, that is good until the next call of
+// anything in this package that needs memory or takes a path. A path built in it
+// may be given to one of those. It is nil when there is no memory.
+func Scratch(n int) []byte {
+	addr, ok := scratch(uintptr(n))
+	if !ok {
+		return nil
+	}
+	return bytesAt(addr, n)
 }
 
 // mapped asks the kernel for n bytes of their own.

@@ -38,6 +38,14 @@ func (p *Process) FatalErrno(why Errno, parts ...string) Exit {
 	return Failed
 }
 
+// WarnErrno prints "TOOL: warning: ", the parts and why.
+func (p *Process) WarnErrno(why Errno, parts ...string) {
+	p.begin(": warning: ", parts)
+	put(": ")
+	put(Reason(why))
+	flush(2)
+}
+
 // NoMemory prints what daemontools prints when there is no memory left.
 func (p *Process) NoMemory() Exit { return p.Fatal("out of memory") }
 

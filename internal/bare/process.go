@@ -1,7 +1,5 @@
 package bare
 
-import "unsafe"
-
 // Exit is how a tool ends: with an exit code from 0 to 255, or not yet.
 type Exit int
 
@@ -24,19 +22,15 @@ type Process struct {
 	Args Words
 	Env  Environment
 
-	name, usage constant // see Begin
+	// Secure tells that the kernel gave the program privileges that its caller
+	// lacks (set-user-ID, file capabilities, …).
+	Secure bool
+
+	name, usage Text // see Begin
 	misused     Exit
-	strings     int // bytes of the arguments and the environment at the start
+	strings     int     // bytes of the arguments and the environment at the start
+	executable  uintptr // a C string
 }
-
-// constant is a string constant held as an address, because a Process may not
-// hold a Go pointer.
-type constant struct {
-	at uintptr
-	n  int
-}
-
-func (c constant) String() string { return unsafe.String((*byte)(pointer(c.at)), c.n) }
 
 // Adopt takes the command line and the environment from two null-terminated
 // vectors of C strings, which stand one after the other, in memory that Go does
@@ -54,10 +48,9 @@ func (p *Process) Adopt(argv uintptr, argc int, envp uintptr, envc int) {
 	}
 }
 
-// Start takes the command line and the environment from the top of the stack of
-// a new process. Secure tells whether the kernel gave the program privileges
-// that its caller lacks (AT_SECURE: set-user-ID, file capabilities, …).
-func (p *Process) Start(stack uintptr) (secure bool) {
+// Start takes the command line, the environment and the auxiliary vector from the
+// top of the stack of a new process.
+func (p *Process) Start(stack uintptr) {
 	argc := int(word(stack))
 	argv := stack + wordSize
 	envp := argv + uintptr(argc+1)*wordSize
@@ -66,20 +59,32 @@ func (p *Process) Start(stack uintptr) (secure bool) {
 		envc++
 	}
 	p.Adopt(argv, argc, envp, envc)
-
-	// The auxiliary vector: pairs of a type and a value, ended by type 0.
-	aux := envp + uintptr(envc+1)*wordSize
-	for word(aux) != 0 {
-		if word(aux) == AtSecure {
-			return word(aux+wordSize) != 0
-		}
-		aux += 2 * wordSize
+	// Pairs of a type and a value, ended by type 0.
+	for aux := envp + uintptr(envc+1)*wordSize; word(aux) != 0; aux += 2 * wordSize {
+		p.Auxiliary(word(aux), word(aux+wordSize))
 	}
-	return false
 }
 
-// AtSecure is AT_SECURE from <linux/auxvec.h>; x/sys has no name for it.
-const AtSecure = 23
+// Auxiliary takes note of an entry of the auxiliary vector, of the types that are
+// in <linux/auxvec.h>; x/sys has no names for them.
+func (p *Process) Auxiliary(kind, value uintptr) {
+	const atSecure, atExecfn = 23, 31
+	switch kind {
+	case atSecure:
+		p.Secure = value != 0
+	case atExecfn:
+		p.executable = value
+	}
+}
+
+// Executable is the name by which the kernel was asked to execute this program, or
+// the empty string. A relative one counts from the directory of the start.
+func (p *Process) Executable() string {
+	if p.executable == 0 {
+		return ""
+	}
+	return textAt(p.executable)
+}
 
 // AdoptStrings copies the command line and the environment to where Adopt wants
 // them; false means that there is no memory.
@@ -119,8 +124,8 @@ func layOut(vector uintptr, text *uintptr, strings []string) uintptr {
 // Begin says which tool the process is from here on: the constants that its
 // messages begin with and that Usage prints, and Usage's exit code.
 func (p *Process) Begin(name, usage string, misused Exit) {
-	p.name = constant{address(name), len(name)}
-	p.usage = constant{address(usage), len(usage)}
+	p.name = Keep(name)
+	p.usage = Keep(usage)
 	p.misused = misused
 }
 

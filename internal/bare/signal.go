@@ -52,6 +52,24 @@ func (was Signals) Restore() {
 	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&was.blocked)), 0, setSize, 0, 0)
 }
 
+// OpenSignals returns a descriptor, closed on exec, that is readable when a signal
+// has come that CatchSignals blocks.
+func OpenSignals() (fd int, err Errno) {
+	all := everySignal
+	r, _, err := unix.RawSyscall6(unix.SYS_SIGNALFD4, ^uintptr(0), uintptr(unsafe.Pointer(&all)), setSize, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK, 0, 0)
+	return int(r), err
+}
+
+// ReadSignal takes a signal from such a descriptor; 0 is none.
+func ReadSignal(fd int) (signal int) {
+	var info unix.SignalfdSiginfo
+	n, _, err := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&info)), unsafe.Sizeof(info))
+	if err != 0 || n == 0 {
+		return 0
+	}
+	return int(info.Signo)
+}
+
 // NextSignal waits for a signal, and tells whether it came from the kernel (a
 // terminal, a timer) and not from a process.
 func NextSignal() (signal int, fromKernel bool) {
@@ -76,6 +94,5 @@ func DieOf(signal int) {
 	Setrlimit(unix.RLIMIT_CORE, unix.Rlimit{})
 	defaultSignal(signal)
 	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&nothing)), 0, setSize, 0, 0)
-	pid, _, _ := unix.RawSyscall(unix.SYS_GETPID, 0, 0, 0)
-	Kill(int(pid), signal)
+	Kill(Getpid(), signal)
 }

@@ -1,5 +1,19 @@
 package bare
 
+import "unsafe"
+
+// Text is a string held by its address, for what may not hold a Go pointer. Only
+// text that stays where it is may be kept so: constants, arguments, the arena.
+type Text struct {
+	at uintptr
+	n  int
+}
+
+// Keep holds a string as a Text.
+func Keep(s string) Text { return Text{address(s), len(s)} }
+
+func (t Text) String() string { return unsafe.String((*byte)(pointer(t.at)), t.n) }
+
 // Index is where the first c stands in s, or len(s) if there is none.
 func Index(s string, c byte) int {
 	for i := range len(s) {

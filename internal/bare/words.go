@@ -1,5 +1,7 @@
 package bare
 
+import "unsafe"
+
 // Words is a run of C strings behind a vector of their addresses that ends with
 // a null, as the kernel hands over a command line. It holds no Go pointer, so
 // it may be kept anywhere.
@@ -25,4 +27,14 @@ func (w Words) From(i int) Words {
 		i = w.n
 	}
 	return Words{w.at + uintptr(i)*wordSize, w.n - i}
+}
+
+// one is the vector that One returns.
+var one [2]uintptr
+
+// One is a command line of a single word, valid until the next call. The word must
+// be a constant that ends with a NUL.
+func One(word string) Words {
+	one[0] = address(word)
+	return Words{uintptr(unsafe.Pointer(&one)), 1}
 }

@@ -25,8 +25,8 @@ TEXT _rt0_catena(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVQ	AX, g_stackguard1(R14)
 
 	// Wrappers from assembly to compiled code load g from -8(FS).
-	MOVQ	R14, ·tls(SB)
-	LEAQ	·tls+8(SB), SI
+	MOVQ	R14, g_size(R14)
+	LEAQ	g_size+8(R14), SI
 	MOVQ	$ARCH_SET_FS, DI
 	MOVQ	$SYS_arch_prctl, AX
 	SYSCALL
@@ -53,7 +53,6 @@ crash:
 	INT	$3
 	JMP	crash
 
-// The g of the code that runs before the runtime, and the word that FS points
-// behind.
-GLOBL	·g0(SB), NOPTR, $g_size
-GLOBL	·tls(SB), NOPTR, $8
+// The g of the code that runs before the runtime, and behind it, to be on the same
+// page, the word that FS points behind.
+GLOBL	·g0(SB), NOPTR, $(g_size+8)

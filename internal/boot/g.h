@@ -6,7 +6,7 @@
 #define g_stack_hi    8
 #define g_stackguard0 16
 #define g_stackguard1 24
-#define g_size        1024
+#define g_size        512
 
 // How much of the kernel's stack compiled code may use. The runtime's own start
 // takes the same.

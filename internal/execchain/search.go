@@ -22,22 +22,22 @@ func searchPath(p *bare.Process) string {
 // next looks the program in p.Args up and execs it. It returns a tool if that is
 // the program and is to run in this process, and else why there is none.
 func next(p *bare.Process, path string, tools []*Tool) (*Tool, bare.Errno) {
-	s := search{file: p.Args.At(0), path: path}
-	for s.next() {
-		tool, err := try(p, s.candidate(), tools)
+	s := Search{file: p.Args.At(0), path: path}
+	for s.Next() {
+		tool, err := try(p, s.Candidate(), tools)
 		if tool != nil {
 			return tool, 0
 		}
-		s.failed(err)
+		s.Failed(err)
 	}
-	return nil, s.why()
+	return nil, s.Why()
 }
 
-// A search tries the files that a program's name may stand for, as daemontools
+// A Search tries the files that a program's name may stand for, as daemontools
 // does: one that does not exist is passed over; one that may not be executed as
 // well, but if nothing better follows, that is the error; any other error ends
 // the search. A name with a slash is the file.
-type search struct {
+type Search struct {
 	file, path string
 	at         int // where the next component of the path begins
 	from, to   int // the component that is being tried
@@ -45,8 +45,13 @@ type search struct {
 	over       bool
 }
 
-// next steps to the next file; false means that the search is over.
-func (s *search) next() bool {
+// Look begins to look for a program where the process looks for programs.
+func Look(p *bare.Process, file string) Search {
+	return Search{file: file, path: searchPath(p)}
+}
+
+// Next steps to the next file; false means that the search is over.
+func (s *Search) Next() bool {
 	if s.over {
 		return false
 	}
@@ -61,8 +66,8 @@ func (s *search) next() bool {
 	return true
 }
 
-// candidate is the file to try, valid until the next call.
-func (s *search) candidate() string {
+// Candidate is the file to try, in bare.Scratch.
+func (s *Search) Candidate() string {
 	if s.to < 0 {
 		return s.file
 	}
@@ -70,18 +75,17 @@ func (s *search) candidate() string {
 	if dir == "" {
 		dir = "."
 	}
-	// The kernel takes no name that fills this buffer, and neither does package
+	// The kernel takes no name that fills this room, and neither does package
 	// bare: a name that is cut off is never used.
-	n := copy(candidate[:], dir)
-	n += copy(candidate[n:], "/")
-	n += copy(candidate[n:], s.file)
-	return unsafe.String(&candidate[0], n)
+	room := bare.Scratch(unix.PathMax)
+	n := copy(room, dir)
+	n += copy(room[n:], "/")
+	n += copy(room[n:], s.file)
+	return unsafe.String(unsafe.SliceData(room), n)
 }
 
-var candidate [unix.PathMax]byte
-
-// failed takes note of why the candidate could not be executed.
-func (s *search) failed(why bare.Errno) {
+// Failed takes note of why the candidate could not be executed.
+func (s *Search) Failed(why bare.Errno) {
 	switch why {
 	case unix.ENOENT:
 	case unix.EACCES, unix.EPERM, unix.EISDIR:
@@ -91,8 +95,8 @@ func (s *search) failed(why bare.Errno) {
 	}
 }
 
-// why is the error of the whole search.
-func (s *search) why() bare.Errno {
+// Why is the error of the whole search.
+func (s *Search) Why() bare.Errno {
 	if s.denied != 0 {
 		return s.denied
 	}
@@ -110,10 +114,33 @@ func try(p *bare.Process, file string, tools []*Tool) (*Tool, bare.Errno) {
 	return nil, bare.Execve(file, p.Args, &p.Env)
 }
 
-// self is the identity of the running file, once it is known.
+// self is the identity of the running file, if a chain could come back to it.
 var self struct {
 	id    bare.Identity
 	known bool
+}
+
+// identifySelf finds out which file this is, if a later word of the command line
+// is a tool's name.
+//
+// The file is the one that the kernel was asked to execute. That name holds only
+// now, before anything has changed; /proc/self/exe would hold later too, but it is
+// not everywhere, and the first look at a new process in /proc takes as long as a
+// dozen other calls. A script that has this program for its interpreter goes by the
+// script's name, and is a word of the command line.
+func identifySelf(p *bare.Process, tools []*Tool) {
+	executable, wanted := p.Executable(), false
+	for i := 1; i < p.Args.Len(); i++ {
+		word := p.Args.At(i)
+		if word == executable {
+			return
+		}
+		wanted = wanted || find(tools, bare.Base(word)) != nil
+	}
+	if wanted && executable != "" {
+		id, _, err := bare.Identify(executable)
+		self.id, self.known = id, err == 0
+	}
 }
 
 // fusible tells whether execing a file would only start this very program again.
@@ -123,15 +150,8 @@ func fusible(p *bare.Process, file string) bool {
 	// for a single string, whatever the limits are. What could be too large for
 	// it must fail where it would have failed.
 	const certain = 120 << 10
-	if p.Bytes() > certain || bare.OnlyExecDropsPrivileges() {
+	if !self.known || p.Bytes() > certain || bare.OnlyExecDropsPrivileges() {
 		return false
-	}
-	if !self.known {
-		id, err := bare.IdentifySelf()
-		if err != 0 {
-			return false
-		}
-		self.id, self.known = id, true
 	}
 	id, mode, err := bare.Identify(file)
 	return err == 0 && id == self.id && mode&(unix.S_ISUID|unix.S_ISGID) == 0 && bare.Executable(file)

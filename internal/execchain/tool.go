@@ -3,8 +3,8 @@
 // execs it. If the next program is another tool in the very file that is running,
 // the tool runs in the same process and the exec is saved; nothing else differs.
 //
-// Everything but hosted.go is bare code: it runs before the Go runtime and keeps
-// the rules of package bare.
+// It is bare code: it runs before the Go runtime and keeps the rules of package
+// bare.
 package execchain
 
 import "catena/internal/bare"
@@ -39,16 +39,22 @@ var HostStart func(p *bare.Process, program bare.Words) (pid int, err bare.Errno
 // process is the one of this program.
 var process bare.Process
 
+// Process is the process that Begin works on.
+func Process() *bare.Process { return &process }
+
 // Start is a program's life before the runtime: it runs the chain that begins
-// with the command line on the kernel's stack, and does not return. A program
-// with several tools is the one that it is called as; one with a single tool is
-// that, whatever it is called.
+// with the command line on the kernel's stack, and does not return.
 func Start(stack uintptr, tools []*Tool) {
-	secure := process.Start(stack)
-	bare.Quit(begin(&process, secure, tools))
+	process.Start(stack)
+	Begin(tools)
 }
 
-func begin(p *bare.Process, secure bool, tools []*Tool) bare.Exit {
+// Begin runs the chain that begins with the command line of the process, and does
+// not return. A program with several tools is the one that it is called as; one
+// with a single tool is that, whatever it is called.
+func Begin(tools []*Tool) { bare.Quit(begin(&process, tools)) }
+
+func begin(p *bare.Process, tools []*Tool) bare.Exit {
 	tool := tools[0]
 	if len(tools) > 1 {
 		tool = find(tools, bare.Base(p.Args.At(0)))
@@ -58,11 +64,12 @@ func begin(p *bare.Process, secure bool, tools []*Tool) bare.Exit {
 	} else {
 		p.Begin(tool.Name, tool.Usage, tool.Misused)
 	}
-	if secure {
+	if p.Secure {
 		// These programs do what their caller says. With more privileges
 		// than the caller has, that is a hole.
 		return p.Fatal("refusing to run with more privileges than the caller has")
 	}
+	identifySelf(p, tools)
 	if tool == nil {
 		return multicall(p, tools)
 	}

@@ -1,4 +1,7 @@
-package execchain
+// Package hosted runs tools under the Go runtime: in a build without the entry
+// flag, and on architectures that have no entry. It is ordinary Go, and the only
+// package of the chain that is.
+package hosted
 
 import (
 	"os"
@@ -11,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"catena/internal/bare"
+	"catena/internal/execchain"
 )
 
 // The kernel keeps ids per thread and execs with those of the thread that asks,
@@ -18,29 +22,36 @@ import (
 // thread, the parent of its children.
 func init() { runtime.LockOSThread() }
 
-// Main is a program's life under the runtime, for a build without the entry flag
-// and for architectures that have no entry. It runs the same code as Start and
-// does not return either.
+// Main is a program's life under the runtime. It runs the same code as
+// execchain.Start and does not return either.
 //
 // What the runtime has done by then cannot all be undone: ignored signals and
 // blocked SIGTERM and SIGCHLD are lost, closed standard descriptors are open, and
 // it has needed its own memory and threads.
-func Main(tools []*Tool) {
+func Main(tools []*execchain.Tool) {
 	// The runtime has raised the soft limit on open files. Exec puts it back
 	// before it fails for want of a name.
 	syscall.Exec("", []string{""}, nil)
 
-	bare.HostExecve = hostExecve
-	bare.HostSpawn = hostSpawn
-	HostStart = hostStart
-	bare.HostCatchSignals = hostCatchSignals
-	bare.HostNextSignal = hostNextSignal
-	bare.HostFlock = hostFlock
+	bare.HostExecve = execve
+	bare.HostSpawn = spawn
+	execchain.HostStart = start
+	bare.HostCatchSignals = catchSignals
+	bare.HostNextSignal = nextSignal
+	bare.HostFlock = flockWithin
 
-	if !process.AdoptStrings(os.Args, environment()) {
-		bare.Quit(process.NoMemory())
+	p := execchain.Process()
+	if !p.AdoptStrings(os.Args, environment()) {
+		bare.Quit(p.NoMemory())
 	}
-	bare.Quit(begin(&process, secure(), tools))
+	pairs, err := unix.Auxv()
+	if err != nil {
+		p.Secure = unix.Getuid() != unix.Geteuid() || unix.Getgid() != unix.Getegid()
+	}
+	for _, pair := range pairs {
+		p.Auxiliary(pair[0], pair[1])
+	}
+	execchain.Begin(tools)
 }
 
 // environment is what the program was started with. os.Environ would drop
@@ -70,25 +81,12 @@ func environment() []string {
 	return list[:len(list)-1]
 }
 
-func secure() bool {
-	pairs, err := unix.Auxv()
-	if err != nil {
-		return unix.Getuid() != unix.Geteuid() || unix.Getgid() != unix.Getegid()
-	}
-	for _, pair := range pairs {
-		if pair[0] == bare.AtSecure {
-			return pair[1] != 0
-		}
-	}
-	return false
-}
-
-func hostExecve(path string, argv bare.Words, env *bare.Environment) bare.Errno {
+func execve(path string, argv bare.Words, env *bare.Environment) bare.Errno {
 	return errno(syscall.Exec(path, list(argv), list(env)))
 }
 
-// hostSpawn starts the first file that can be executed; ENOENT says that none can.
-func hostSpawn(paths []string, argv bare.Words, env *bare.Environment, stdout int) (int, bare.Errno) {
+// spawn starts the first file that can be executed; ENOENT says that none can.
+func spawn(paths []string, argv bare.Words, env *bare.Environment, stdout int) (int, bare.Errno) {
 	nowhere, err := bare.Open("/dev/null", unix.O_WRONLY|unix.O_CLOEXEC, 0)
 	if err != 0 {
 		return 0, err
@@ -110,16 +108,16 @@ func forkExec(path string, argv bare.Words, env *bare.Environment, stdout, stder
 	return pid, errno(err)
 }
 
-func hostStart(p *bare.Process, program bare.Words) (int, bare.Errno) {
-	s := search{file: program.At(0), path: searchPath(p)}
-	for s.next() {
-		pid, err := forkExec(s.candidate(), program, &p.Env, 1, 2)
+func start(p *bare.Process, program bare.Words) (int, bare.Errno) {
+	s := execchain.Look(p, program.At(0))
+	for s.Next() {
+		pid, err := forkExec(s.Candidate(), program, &p.Env, 1, 2)
 		if err == 0 {
 			return pid, 0
 		}
-		s.failed(err)
+		s.Failed(err)
 	}
-	return 0, s.why()
+	return 0, s.Why()
 }
 
 // list makes a Go slice of a vector of C strings.
@@ -147,9 +145,9 @@ func errno(err error) bare.Errno {
 
 var signals = make(chan os.Signal, 64)
 
-func hostCatchSignals() { signal.Notify(signals) }
+func catchSignals() { signal.Notify(signals) }
 
-func hostNextSignal() (int, bool) {
+func nextSignal() (int, bool) {
 	for s := range signals {
 		// The runtime sends itself SIGURG to preempt goroutines.
 		if s != syscall.SIGURG {
@@ -159,9 +157,9 @@ func hostNextSignal() (int, bool) {
 	return 0, false
 }
 
-// hostFlock waits for the lock in a thread of its own, which ends with the
+// flockWithin waits for the lock in a thread of its own, which ends with the
 // program if the lock does not come.
-func hostFlock(fd, how int, milliseconds uint64) bare.Errno {
+func flockWithin(fd, how int, milliseconds uint64) bare.Errno {
 	const most = uint64(1<<63-1) / uint64(time.Millisecond)
 	done := make(chan bare.Errno, 1)
 	go func() { done <- bare.Flock(fd, how) }()
