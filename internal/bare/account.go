@@ -30,35 +30,30 @@ const noID = 1<<32 - 1
 // FindAccount looks up "user", as daemontools does, or "user:group", where each
 // side is a name or, because there is a colon, a decimal number. Anything but
 // Continue means that there is no such account, which has been said.
-func FindAccount(p *Process, form string) (Account, Exit) {
+func FindAccount(p *Process, form string) (account Account, exit Exit) {
 	colon := Index(form, ':')
 	user := form[:colon]
 	if colon == len(form) {
-		return findUser(p, form, user, false, 0)
+		return find(p, accounts, user)
 	}
 	group := form[colon+1:]
 	if user == "" || group == "" {
 		return Account{}, p.Fatal("unknown account ", form)
 	}
-
-	var account Account
 	if AllDigits(user) {
-		uid, exit := parseID(p, user, form)
-		if exit != Continue {
-			return Account{}, exit
-		}
-		account, exit = findUser(p, form, "", true, uid)
-		if exit != Continue {
-			return Account{}, exit
-		}
+		account, exit = findUID(p, user)
 	} else {
-		var exit Exit
-		if account, exit = findUser(p, user, user, false, 0); exit != Continue {
-			return Account{}, exit
-		}
+		account, exit = find(p, accounts, user)
 	}
-	gid, exit := findGroup(p, group, form)
-	account.GID = gid
+	if exit != Continue {
+		return account, exit
+	}
+	if AllDigits(group) {
+		account.GID, exit = parseID(p, group)
+		return account, exit
+	}
+	found, exit := find(p, groups, group)
+	account.GID = found.GID
 	return account, exit
 }
 
@@ -74,11 +69,10 @@ func (a Account) SupplementaryGroups(p *Process) (gids []uint32, exit Exit) {
 	switch {
 	case a.Name == "":
 	case a.foreign:
-		exit := askGetent(p, "initgroups\x00", a.Name)
-		if exit != Continue {
+		if exit := askGetent(p, "initgroups\x00", a.Name); exit != Continue {
 			return nil, exit
 		}
-		err = readInitgroups(&list)
+		err = readInitgroups(&list, a.Name)
 		if finishGetent() {
 			return nil, p.Fatal("unable to look up the groups of ", a.Name, ": getent failed")
 		}
@@ -96,21 +90,68 @@ func (a Account) SupplementaryGroups(p *Process) (gids []uint32, exit Exit) {
 	return unsafe.Slice((*uint32)(pointer(list.at)), list.n/4), Continue
 }
 
-func parseID(p *Process, digits, form string) (uint32, Exit) {
-	n, _ := Number(digits)
-	if n >= noID {
-		return 0, p.Fatal("uid or gid out of range: ", form)
+// What find can look up.
+const (
+	accounts = iota
+	groups
+)
+
+// find looks a name up, in the file first, and if it is not there in the name
+// service.
+func find(p *Process, what int, name string) (Account, Exit) {
+	file, kind, key := passwdFile, "account ", "passwd\x00"
+	if what == groups {
+		file, kind, key = groupFile, "group ", "group\x00"
 	}
-	return uint32(n), Continue
+	err := openDatabase(file)
+	if err == 0 {
+		var account Account
+		var found bool
+		account, found, err = readEntry(what, wanted{by: byName, name: name})
+		Close(database.fd)
+		if found {
+			return account, Continue
+		}
+	}
+	if err != 0 && err != unix.ENOENT && err != unix.EACCES {
+		return Account{}, p.FatalErrno(err, "unable to read ", file)
+	}
+	if !isAskable(name) {
+		return Account{}, p.Fatal("unknown ", kind, name)
+	}
+	if exit := askGetent(p, key, name); exit != Continue {
+		return Account{}, exit
+	}
+	// The name service may know the name in another spelling.
+	account, found, err := readEntry(what, wanted{by: byFirst})
+	account.foreign = true
+	switch {
+	case finishGetent() || err != 0:
+		return Account{}, p.Fatal("unable to look up ", kind, name, ": getent failed")
+	case !found:
+		return Account{}, p.Fatal("unknown ", kind, name)
+	}
+	return account, Continue
 }
 
-// findUser looks an account up by name or by uid. A uid may have no account.
-func findUser(p *Process, form, name string, byID bool, uid uint32) (Account, Exit) {
+func readEntry(what int, want wanted) (Account, bool, Errno) {
+	if what == groups {
+		return readGroup(want)
+	}
+	return readPasswd(want)
+}
+
+// findUID looks an account up by its uid, in the file. It need not have one.
+func findUID(p *Process, digits string) (Account, Exit) {
+	uid, exit := parseID(p, digits)
+	if exit != Continue {
+		return Account{}, exit
+	}
 	err := openDatabase(passwdFile)
 	if err == 0 {
 		var account Account
 		var found bool
-		account, found, err = readPasswd(name, byID, uid)
+		account, found, err = readPasswd(wanted{by: byUID, uid: uid})
 		Close(database.fd)
 		if found {
 			return account, Continue
@@ -119,62 +160,25 @@ func findUser(p *Process, form, name string, byID bool, uid uint32) (Account, Ex
 	if err != 0 && err != unix.ENOENT && err != unix.EACCES {
 		return Account{}, p.FatalErrno(err, "unable to read ", passwdFile)
 	}
-	if byID {
-		return Account{UID: uid}, Continue
-	}
-	if !askable(name) {
-		return Account{}, p.Fatal("unknown account ", form)
-	}
-	if exit := askGetent(p, "passwd\x00", name); exit != Continue {
-		return Account{}, exit
-	}
-	account, found, err := readPasswd(name, false, 0)
-	account.foreign = true
-	switch {
-	case finishGetent() || err != 0:
-		return Account{}, p.Fatal("unable to look up account ", name, ": getent failed")
-	case !found:
-		return Account{}, p.Fatal("unknown account ", form)
-	}
-	return account, Continue
+	return Account{UID: uid}, Continue
 }
 
-func findGroup(p *Process, group, form string) (gid uint32, exit Exit) {
-	if AllDigits(group) {
-		return parseID(p, group, form)
+func parseID(p *Process, digits string) (uint32, Exit) {
+	n, _ := Number(digits)
+	if n >= noID {
+		return 0, p.Fatal("uid or gid out of range: ", digits)
 	}
-	err := openDatabase(groupFile)
-	if err == 0 {
-		var found bool
-		gid, found, err = readGroup(group)
-		Close(database.fd)
-		if found {
-			return gid, Continue
-		}
-	}
-	if err != 0 && err != unix.ENOENT && err != unix.EACCES {
-		return 0, p.FatalErrno(err, "unable to read ", groupFile)
-	}
-	if !askable(group) {
-		return 0, p.Fatal("unknown group ", group)
-	}
-	if exit := askGetent(p, "group\x00", group); exit != Continue {
-		return 0, exit
-	}
-	gid, found, err := readGroup(group)
-	switch {
-	case finishGetent() || err != 0:
-		return 0, p.Fatal("unable to look up group ", group, ": getent failed")
-	case !found:
-		return 0, p.Fatal("unknown group ", group)
-	}
-	return gid, Continue
+	return uint32(n), Continue
 }
 
-// askable tells whether getent would take a name for a name, and not for a
-// number, an option or nothing.
-func askable(name string) bool {
-	return name != "" && name[0] != '-' && !AllDigits(name) && Index(name, '\n') == len(name)
+// isAskable tells whether getent would take a name for a name, and not for a
+// number, as strtoul(3) reads them, an option or nothing.
+func isAskable(name string) bool {
+	number := skipBlanks(name)
+	if number != "" && (number[0] == '+' || number[0] == '-') {
+		number = number[1:]
+	}
+	return name != "" && name[0] != '-' && !AllDigits(number) && Index(name, '\n') == len(name)
 }
 
 // addGroup adds a gid to a list of them, once.

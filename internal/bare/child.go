@@ -25,17 +25,18 @@ func fork(signal uintptr) (pid int, err Errno) {
 	return int(r), err
 }
 
-// Exit codes of Spawn's child where the program has none.
+// Exit codes of Spawn's child where the program has none. They are its own, so that
+// they are not taken for the program's.
 const (
-	notRun = 127 // none of the files can be executed
-	killed = 126 // it died of a signal
+	notThere = 199 // none of the files exists
+	notRun   = 198 // it could not be executed, or died of a signal
 )
 
 // Spawn starts the first of some files that can be executed, with stdout as its
 // standard output and nowhere to complain: what is wrong is for the caller to say,
-// in one line. The child is one in between, which waits for the program and
-// ends as it did: the program itself would send SIGCHLD, because exec makes every
-// process do so.
+// in one line. The child is one in between, which waits for the program and ends as
+// it did: the program itself would send SIGCHLD, because exec makes every process do
+// so.
 func Spawn(paths []string, argv Words, env *Environment, stdout int) (pid int, err Errno) {
 	if HostSpawn != nil {
 		return HostSpawn(paths, argv, env, stdout)
@@ -53,15 +54,18 @@ func Spawn(paths []string, argv Words, env *Environment, stdout int) (pid int, e
 		replace(1, stdout)
 		nowhere, _ := Open("/dev/null", unix.O_WRONLY|unix.O_CLOEXEC, 0)
 		replace(2, nowhere)
+		code := Exit(notThere)
 		for _, path := range paths {
-			Execve(path, argv, env)
+			if Execve(path, argv, env) != unix.ENOENT {
+				code = notRun
+			}
 		}
-		Quit(notRun)
+		Quit(code)
 	}
 	Close(stdout) // or the pipe never ends
 	status, _ := Wait(program)
 	if status.Signaled() {
-		Quit(killed)
+		Quit(notRun)
 	}
 	Quit(Exit(status.ExitStatus()))
 	return 0, 0
@@ -138,6 +142,28 @@ func NextChild() (pid int) {
 		}
 		pid = pid*10 + int(c-'0')
 	}
+}
+
+// SetName sets the name that ps shows for the process, as exec would.
+func SetName(name string) {
+	at, err := cpath(name)
+	if err == 0 {
+		unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_NAME, at, 0, 0, 0, 0)
+	}
+}
+
+// IsChild tells whether a process is a child of this one that has not been reaped:
+// its pid is nobody else's until then.
+func IsChild(pid int) bool {
+	const pPID = 1 // P_PID
+	_, _, err := unix.RawSyscall6(unix.SYS_WAITID, pPID, uintptr(pid), 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, 0, 0)
+	return err == 0
+}
+
+// OpenProcess returns a pidfd of a process.
+func OpenProcess(pid int) (pidfd int, err Errno) {
+	r, _, err := unix.RawSyscall(unix.SYS_PIDFD_OPEN, uintptr(pid), 0, 0)
+	return int(r), err
 }
 
 // BecomeSubreaper makes the process the parent of every descendant whose own

@@ -28,8 +28,9 @@ func readDatabase(fd int) {
 	database.fd, database.at, database.have, database.err = fd, 0, 0, 0
 }
 
-// nextByte is the next byte of the database; at its end, or if it cannot be
-// read, it is a newline and more is false.
+// nextByte is the next byte of the database; at its end it is a newline and more
+// is false, and so it is from the first error on: whoever finds something must look
+// at database.err before it counts.
 func nextByte() (c byte, more bool) {
 	if database.at == database.have && !fillDatabase() {
 		return '\n', false
@@ -40,6 +41,9 @@ func nextByte() (c byte, more bool) {
 }
 
 func fillDatabase() bool {
+	if database.err != 0 {
+		return false
+	}
 	if database.buffer == 0 {
 		var ok bool
 		if database.buffer, ok = allocate(databaseRoom); !ok {
@@ -120,15 +124,32 @@ func skipBlanks(s string) string {
 // NIS is asked, and nobody's name.
 func isName(s string) bool { return len(s) > 0 && s[0] != '+' && s[0] != '-' }
 
+// wanted is what is looked for in a database.
+type wanted struct {
+	by   int
+	name string // byName
+	uid  uint32 // byUID
+}
+
+const (
+	byName = iota
+	byUID
+	byFirst // whatever entry there is: it is an answer
+)
+
+func (w wanted) is(name string, uid uint32) bool {
+	return w.by == byFirst || w.by == byUID && uid == w.uid || w.by == byName && name == w.name
+}
+
 // readPasswd looks for an account in the format of passwd(5),
 // name:password:uid:gid:gecos:home:shell. The C library's rules hold: the first
-// good line of the name counts, what is missing behind the gid is empty, and a
-// malformed line is passed over.
-func readPasswd(want string, byID bool, wantID uint32) (a Account, found bool, err Errno) {
+// good line counts, what is missing behind the gid is empty, and a malformed line is
+// passed over.
+func readPasswd(want wanted) (a Account, found bool, err Errno) {
 	var name, home, shell Buffer
 	for lineStart() {
 		a, end, ok := passwdHead(&name)
-		if !ok || byID && a.UID != wantID || !byID && name.String() != want {
+		if !ok || !want.is(name.String(), a.UID) {
 			skipLine(end)
 			continue
 		}
@@ -146,7 +167,7 @@ func readPasswd(want string, byID bool, wantID uint32) (a Account, found bool, e
 			return a, false, unix.ENOMEM
 		}
 		a.Name, a.Home, a.Shell = name.String(), home.String(), shell.String()
-		return a, true, 0
+		return a, database.err == 0, database.err
 	}
 	return a, false, database.err
 }
@@ -175,17 +196,18 @@ func skipField() (end byte) {
 }
 
 // readGroup looks for a group in the format of group(5),
-// name:password:gid:member,member. A malformed line is passed over.
-func readGroup(want string) (gid uint32, found bool, err Errno) {
+// name:password:gid:member,member. A malformed line is passed over. What it finds is
+// a gid.
+func readGroup(want wanted) (a Account, found bool, err Errno) {
 	var name, room Buffer
 	for lineStart() {
 		gid, end, ok := groupHead(&name, &room)
-		if ok && name.String() == want {
-			return gid, true, 0
-		}
 		skipLine(end)
+		if ok && want.is(name.String(), noID) {
+			return Account{GID: gid}, database.err == 0, database.err
+		}
 	}
-	return 0, false, database.err
+	return a, false, database.err
 }
 
 // readMemberships adds the gids of the groups that have user as a member.
@@ -214,20 +236,32 @@ func groupHead(name, room *Buffer) (gid uint32, end byte, ok bool) {
 	return id(room)
 }
 
-// readInitgroups adds the gids that getent initgroups prints behind the name.
-func readInitgroups(list *Buffer) Errno {
-	c, more := byte(0), true
+// readInitgroups adds the gids that getent initgroups prints behind the name, which
+// may look like gids itself.
+func readInitgroups(list *Buffer, name string) Errno {
+	for i := range len(name) {
+		if c, _ := nextByte(); c != name[i] {
+			return unix.EPROTO
+		}
+	}
+	c, more := nextByte()
+	if c != ' ' && c != '\t' && c != '\n' {
+		return unix.EPROTO
+	}
 	for more && c != '\n' {
-		n, digits := uint64(0), 0
-		for c, more = nextByte(); '0' <= c && c <= '9' && n <= noID; c, more = nextByte() {
-			n, digits = n*10+uint64(c-'0'), digits+1
-		}
-		// A name may hold digits: only a whole word of them is a gid.
-		word := c != ' ' && c != '\t' && c != '\n'
-		for word && c != ' ' && c != '\t' && c != '\n' {
+		if c == ' ' || c == '\t' {
 			c, more = nextByte()
+			continue
 		}
-		if digits > 0 && !word && n < noID && !addGroup(list, uint32(n)) {
+		n, good := uint64(0), true
+		for ; more && c != ' ' && c != '\t' && c != '\n'; c, more = nextByte() {
+			good = good && '0' <= c && c <= '9' && n < noID
+			n = n*10 + uint64(c-'0')
+		}
+		if !good || n >= noID {
+			return unix.EPROTO
+		}
+		if database.err == 0 && !addGroup(list, uint32(n)) {
 			return unix.ENOMEM
 		}
 	}

@@ -60,6 +60,24 @@ func Read(fd int, p []byte) (n int, err Errno) {
 	}
 }
 
+// Write writes all of p, again if a signal came first. ENOSPC is the error of a
+// file that takes nothing.
+func Write(fd int, p []byte) Errno {
+	for len(p) > 0 {
+		n, _, err := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		switch {
+		case err == unix.EINTR:
+		case err != 0:
+			return err
+		case n == 0:
+			return unix.ENOSPC
+		default:
+			p = p[n:]
+		}
+	}
+	return 0
+}
+
 // ReadMore reads once onto the end of the buffer, at most n bytes.
 func (b *Buffer) ReadMore(fd, n int) (got int, err Errno) {
 	if !b.reserve(n) {
@@ -86,6 +104,11 @@ func Chdir(path string) Errno {
 func Fchdir(fd int) Errno {
 	_, _, err := unix.RawSyscall(unix.SYS_FCHDIR, uintptr(fd), 0, 0)
 	return err
+}
+
+// SetBlocking makes reads and writes of an open file wait.
+func SetBlocking(fd int) {
+	unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFL, 0)
 }
 
 // Dup duplicates a descriptor to the lowest free number.
@@ -127,7 +150,7 @@ func Identify(path string) (id Identity, mode uint16, err Errno) {
 
 func identify(dir int, path uintptr) (id Identity, mode uint16, err Errno) {
 	var x unix.Statx_t
-	_, _, err = unix.RawSyscall6(unix.SYS_STATX, uintptr(dir), path, 0, unix.STATX_INO|unix.STATX_MODE, uintptr(unsafe.Pointer(&x)), 0)
+	_, _, err = unix.RawSyscall6(unix.SYS_STATX, uintptr(dir), path, 0, unix.STATX_INO|unix.STATX_MODE|unix.STATX_TYPE, uintptr(unsafe.Pointer(&x)), 0)
 	return Identity{uint64(x.Dev_major)<<32 | uint64(x.Dev_minor), x.Ino}, x.Mode, err
 }
 
@@ -167,7 +190,7 @@ func ReadDirectory(fd int) Directory { return Directory{fd: fd} }
 // Next is the next name in the directory's own order, "." and ".." included,
 // valid until the next call; the empty string is the end.
 func (d *Directory) Next() (name string, err Errno) {
-	const room = 1024
+	const room = 2048 // a name and more
 	if d.at == d.have {
 		if d.entries == 0 {
 			var ok bool
@@ -176,6 +199,9 @@ func (d *Directory) Next() (name string, err Errno) {
 			}
 		}
 		n, _, err := unix.RawSyscall(unix.SYS_GETDENTS64, uintptr(d.fd), d.entries, room)
+		if err == unix.ENOENT {
+			return "", 0 // the directory has been removed; readdir(3) sees no error
+		}
 		if err != 0 {
 			return "", err
 		}

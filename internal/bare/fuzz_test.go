@@ -175,7 +175,7 @@ func FuzzPasswdLinesThatAreMalformedArePassedOver(f *testing.F) {
 			return
 		}
 		open(t, text)
-		got, found, err := readPasswd(name, false, 0)
+		got, found, err := readPasswd(wanted{by: byName, name: name})
 		if err != 0 || found != wantFound || found && clean(got) != want {
 			t.Fatalf("%q in %q: %+v %v %v, want %+v %v", name, text, got, found, err, want, wantFound)
 		}
@@ -220,21 +220,30 @@ func FuzzGroupsAndTheirMembers(f *testing.F) {
 }
 
 func FuzzInitgroupsTakesWholeNumbers(f *testing.F) {
-	f.Add("www                   4 33 1000\n")
-	f.Add("w3c 4 5x x6 99999999999 4 7")
-	f.Fuzz(func(t *testing.T, text string) {
+	f.Add("www                   4 33 1000\n", "www")
+	f.Add("w 3 4 5", "w 3")
+	f.Add("w3c 4 5x x6 99999999999 4 7", "w3c")
+	f.Fuzz(func(t *testing.T, text, name string) {
 		line, _, _ := strings.Cut(text, "\n")
+		line, ok := strings.CutPrefix(line, name)
+		if strings.Contains(name, "\n") {
+			return
+		}
+		ok = ok && (line == "" || line[0] == ' ' || line[0] == '\t')
 		var want []uint32
 		for _, word := range strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == '\t' }) {
-			gid, ok := reference(word)
-			if ok && word[0] != '+' && gid != noID && !slices.Contains(want, gid) {
+			gid, number := reference(word)
+			ok = ok && number && strings.Trim(word, "0123456789") == "" && gid != noID
+			if ok && !slices.Contains(want, gid) {
 				want = append(want, gid)
 			}
 		}
 		open(t, text)
 		var list Buffer
-		if err := readInitgroups(&list); err != 0 {
-			t.Fatal(err)
+		if err := readInitgroups(&list, name); (err == 0) != ok {
+			t.Fatalf("%q for %q: %v", text, name, err)
+		} else if !ok {
+			return
 		}
 		var got []uint32
 		for i := 0; i < list.n; i += 4 {

@@ -13,7 +13,6 @@ var getentPaths = [...]string{
 	"/usr/bin/getent",
 	"/bin/getent",
 	"/run/current-system/sw/bin/getent", // NixOS
-	"/usr/local/bin/getent",
 }
 
 var getent struct {
@@ -68,5 +67,5 @@ func finishGetent() (failed bool) {
 		return failed
 	}
 	code := status.ExitStatus()
-	return failed || code != 0 && code != 2 && code != notRun
+	return failed || code != 0 && code != 2 && code != notThere
 }

@@ -25,36 +25,55 @@ func Setgid(gid uint32) Errno {
 
 // Setuid sets the user id; the real, effective and saved one for root.
 func Setuid(uid uint32) Errno {
+	was, _, _ := unix.RawSyscall(unix.SYS_GETEUID, 0, 0, 0)
 	_, _, err := unix.RawSyscall(unix.SYS_SETUID, uintptr(uid), 0, 0)
-	execUnchecked = true
+	newID.set, newID.stillRoot = true, was == 0 && uid == 0
 	return err
 }
 
-// execUnchecked tells that the uid has changed since the last exec.
-var execUnchecked bool
+// newID tells that there has been a Setuid since the last exec, and whether that was
+// from root to root.
+var newID struct{ set, stillRoot bool }
 
-// OnlyExecDropsPrivileges tells that the uid has changed in a process whose
-// securebits, other than by default, let it keep capabilities until it execs.
-func OnlyExecDropsPrivileges() bool {
-	if !execUnchecked {
+// ExecIsNeeded tells whether only an exec of a file gives the process, after a
+// Setuid, the capabilities that it is to have: one that became root has them all
+// only then, one that was allowed to keep some (by securebits, or as ambient ones)
+// loses them then, and a file may come with some.
+func ExecIsNeeded(file string) bool {
+	if !newID.set || newID.stillRoot {
 		return false
 	}
-	bits, _, err := unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_GET_SECUREBITS, 0, 0, 0, 0, 0)
-	return err != 0 || bits != 0
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var has [2]unix.CapUserData
+	_, _, err := unix.RawSyscall(unix.SYS_CAPGET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&has)), 0)
+	if err != 0 || has[0].Permitted|has[1].Permitted|has[0].Effective|has[1].Effective != 0 {
+		return true
+	}
+	at, err := cpath(file)
+	if err != 0 {
+		return true
+	}
+	name := address("security.capability\x00")
+	_, _, err = unix.RawSyscall6(unix.SYS_GETXATTR, at, name, 0, 0, 0, 0)
+	return err != unix.ENODATA && err != unix.EOPNOTSUPP
 }
 
 // CheckExec returns the error of any exec, whatever the file, at this point:
 // EAGAIN if Setuid took on a uid that has more processes than RLIMIT_NPROC lets it
 // have. The kernel does not fail the setuid but the next exec, and forgives what is
-// in order by then, before it looks at the file. So a directory will do; execveat
-// and not execve, for the sake of those who count execs.
+// in order by then, before it looks at the file. So a directory will do. It is done
+// by execveat, so that a trace of execve has the programs that are run and nothing
+// else.
 func CheckExec() Errno {
-	if !execUnchecked {
+	if !newID.set {
 		return 0
 	}
-	execUnchecked = false
-	at, _ := cpath("/")
-	_, _, err := unix.RawSyscall6(unix.SYS_EXECVEAT, cwd, at, 0, 0, 0, 0)
+	newID.set = false
+	argv := One("/\x00")
+	at, err := cpath("/")
+	if err == 0 {
+		_, _, err = unix.RawSyscall6(unix.SYS_EXECVEAT, cwd, at, argv.at, 0, 0, 0)
+	}
 	if err == unix.EAGAIN {
 		return err
 	}

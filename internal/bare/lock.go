@@ -22,67 +22,55 @@ func Flock(fd, how int) Errno {
 // to the open file, which a child shares: so a child waits for the lock in the
 // kernel's queue, and this process waits for the child. Trying again and again
 // would be simpler, and would starve behind those who queue.
+//
+// Where there is no child to be had, it is tried again and again after all.
 func FlockWithin(fd, how int, milliseconds uint64) Errno {
-	err := Flock(fd, how|unix.LOCK_NB)
-	if err != unix.EWOULDBLOCK || milliseconds == 0 {
-		return timedOut(err)
-	}
+	const most, pause = 1 << 40, 10e6 // some thirty years; so that nothing overflows
 	if HostFlock != nil {
 		return HostFlock(fd, how, milliseconds)
 	}
-	parent, _, _ := unix.RawSyscall(unix.SYS_GETPID, 0, 0, 0)
-	pid, err := fork(0)
-	if err != 0 {
-		return err
-	}
-	if pid == 0 {
-		waitForLock(fd, how, parent)
-	}
-	err = waitWithin(pid, milliseconds)
-	Kill(pid, int(unix.SIGKILL))
-	Wait(pid)
-	if err != 0 {
-		return err
-	}
-	// Whether the child got the lock, at the last moment perhaps, the open file
-	// knows: then this changes nothing.
-	return timedOut(Flock(fd, how|unix.LOCK_NB))
-}
-
-func timedOut(err Errno) Errno {
-	if err == unix.EWOULDBLOCK {
-		return unix.ETIMEDOUT
-	}
-	return err
-}
-
-// waitForLock is the child's part. It must not outlive its parent and hold the
-// lock for nobody.
-func waitForLock(fd, how int, parent uintptr) {
-	unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0, 0)
-	if now, _, _ := unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0); now == parent {
-		Flock(fd, how)
-	}
-	Quit(0)
-}
-
-// waitWithin waits until a child has ended or the time is over.
-func waitWithin(pid int, milliseconds uint64) Errno {
-	const most = 1 << 40 // some thirty years, so that the sum below cannot overflow
-	milliseconds = min(milliseconds, most)
-	fd, _, err := unix.RawSyscall(unix.SYS_PIDFD_OPEN, uintptr(pid), 0, 0)
-	if err != 0 {
-		return err
-	}
-	poll := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
-	limit := unix.Timespec{Sec: int64(milliseconds / 1000), Nsec: int64(milliseconds % 1000 * 1e6)}
+	end := SinceBoot() + int64(min(milliseconds, most))*1e6
 	for {
-		// The kernel writes into limit what is left of it.
-		_, _, err = unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&poll)), 1, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
-		if err != unix.EINTR {
-			break
+		// Whether a child got the lock, at the last moment perhaps, the open
+		// file knows: then this changes nothing.
+		err := Flock(fd, how|unix.LOCK_NB)
+		if err != unix.EWOULDBLOCK {
+			return err
+		}
+		left := end - SinceBoot()
+		if left <= 0 {
+			return unix.ETIMEDOUT
+		}
+		if !waitForLock(fd, how, left) {
+			Sleep(min(left, pause))
 		}
 	}
-	Close(int(fd))
-	return err
+}
+
+// waitForLock waits for a lock, by way of a child, for so many nanoseconds; false
+// means that this cannot be done.
+func waitForLock(fd, how int, nanoseconds int64) bool {
+	parent := Getpid()
+	pid, err := fork(0)
+	if err != 0 {
+		return false
+	}
+	if pid == 0 {
+		// It must not outlive its parent and hold the lock for nobody.
+		unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0, 0)
+		if now, _, _ := unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0); int(now) == parent {
+			Flock(fd, how)
+		}
+		Quit(0)
+	}
+	pidfd, err := OpenProcess(pid)
+	if err == 0 {
+		poll := unix.PollFd{Fd: int32(pidfd), Events: unix.POLLIN}
+		limit := unix.Timespec{Sec: nanoseconds / 1e9, Nsec: nanoseconds % 1e9}
+		unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&poll)), 1, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
+		Close(pidfd)
+	}
+	Kill(pid, int(unix.SIGKILL))
+	Wait(pid)
+	return err == 0
 }

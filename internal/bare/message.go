@@ -1,30 +1,26 @@
 package bare
 
-import (
-	"unicode/utf8"
-	"unsafe"
-
-	"golang.org/x/sys/unix"
-)
+import "unicode/utf8"
 
 // line collects a message, so that it leaves in one write unless it is longer
 // than this. Static: a message must not need memory.
 var line struct {
 	text [4096]byte
 	n    int
+	out  bool // it is output, and no message
 }
 
 // Usage prints how the tool is called and returns its exit code for that.
 func (p *Process) Usage() Exit {
 	put(p.usage.String())
-	flush(2)
+	flush()
 	return p.misused
 }
 
 // Fatal prints "TOOL: fatal: " and the parts.
 func (p *Process) Fatal(parts ...string) Exit {
 	p.begin(": fatal: ", parts)
-	flush(2)
+	flush()
 	return Failed
 }
 
@@ -34,8 +30,14 @@ func (p *Process) FatalErrno(why Errno, parts ...string) Exit {
 	p.begin(": fatal: ", parts)
 	put(": ")
 	put(Reason(why))
-	flush(2)
+	flush()
 	return Failed
+}
+
+// Warn prints "TOOL: warning: " and the parts.
+func (p *Process) Warn(parts ...string) {
+	p.begin(": warning: ", parts)
+	flush()
 }
 
 // WarnErrno prints "TOOL: warning: ", the parts and why.
@@ -43,7 +45,7 @@ func (p *Process) WarnErrno(why Errno, parts ...string) {
 	p.begin(": warning: ", parts)
 	put(": ")
 	put(Reason(why))
-	flush(2)
+	flush()
 }
 
 // NoMemory prints what daemontools prints when there is no memory left.
@@ -52,10 +54,13 @@ func (p *Process) NoMemory() Exit { return p.Fatal("out of memory") }
 // Print writes the parts to standard output. What cannot be written is said on
 // standard error.
 func (p *Process) Print(parts ...string) Exit {
+	line.out = true
 	for _, part := range parts {
 		putRaw(part)
 	}
-	if err := flushRaw(1); err != 0 {
+	err := write()
+	line.out = false
+	if err != 0 {
 		return p.FatalErrno(err, "unable to write output")
 	}
 	return 0
@@ -114,7 +119,7 @@ func putRaw(text string) {
 
 func putByte(c byte) {
 	if line.n == len(line.text)-1 { // the last place is kept for flush's newline
-		flushRaw(2)
+		write()
 	}
 	line.text[line.n] = c
 	line.n++
@@ -122,24 +127,17 @@ func putByte(c byte) {
 
 // flush writes the line, ended by a newline. Nothing can be done about a
 // standard error that takes no message.
-func flush(fd int) {
+func flush() {
 	line.text[line.n] = '\n'
 	line.n++
-	flushRaw(fd)
+	write()
 }
 
-func flushRaw(fd int) Errno {
-	at, n := uintptr(unsafe.Pointer(&line.text)), line.n
+func write() Errno {
+	n := line.n
 	line.n = 0
-	for n > 0 {
-		w, _, err := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), at, uintptr(n))
-		if err == unix.EINTR {
-			continue
-		}
-		if err != 0 {
-			return err
-		}
-		at, n = at+w, n-int(w)
+	if line.out {
+		return Write(1, line.text[:n])
 	}
-	return 0
+	return Write(2, line.text[:n])
 }

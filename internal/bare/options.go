@@ -86,6 +86,6 @@ func (o *Options) Refuse(p *Process) Exit {
 		put(": illegal option -- ")
 	}
 	put(unsafe.String(&o.Letter, 1))
-	flush(2)
+	flush()
 	return p.Usage()
 }

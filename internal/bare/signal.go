@@ -86,12 +86,22 @@ func NextSignal() (signal int, fromKernel bool) {
 	}
 }
 
+// Ignore ignores a signal from here on, in the programs that this one becomes as
+// well.
+func Ignore(signal unix.Signal) {
+	ignore := action{handler: 1} // SIG_IGN
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&ignore)), 0, setSize, 0, 0)
+}
+
+// Stop stops the process until it is continued.
+func Stop() { Kill(Getpid(), int(unix.SIGSTOP)) }
+
 // DieOf ends the process by a signal, as a child of it ended: by the default
 // action and without another core file. It returns only where the signal does
 // not kill, as in PID 1.
 func DieOf(signal int) {
 	nothing := uint64(0)
-	Setrlimit(unix.RLIMIT_CORE, unix.Rlimit{})
+	unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0, 0)
 	defaultSignal(signal)
 	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&nothing)), 0, setSize, 0, 0)
 	Kill(Getpid(), signal)

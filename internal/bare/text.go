@@ -54,3 +54,6 @@ func AllDigits(s string) bool {
 	_, digits := Number(s)
 	return len(s) > 0 && digits == len(s)
 }
+
+// TextOf is bytes as a string, without a copy: it changes with them.
+func TextOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }

@@ -105,7 +105,7 @@ func (s *Search) Why() bare.Errno {
 
 // try execs a file, or returns the tool that it is.
 func try(p *bare.Process, file string, tools []*Tool) (*Tool, bare.Errno) {
-	if tool := find(tools, bare.Base(file)); tool != nil && fusible(p, file) {
+	if tool := find(tools, bare.Base(file)); tool != nil && !tool.Stays && fusible(p, file) {
 		if err := bare.CheckExec(); err != 0 {
 			return nil, err
 		}
@@ -150,9 +150,10 @@ func fusible(p *bare.Process, file string) bool {
 	// for a single string, whatever the limits are. What could be too large for
 	// it must fail where it would have failed.
 	const certain = 120 << 10
-	if !self.known || p.Bytes() > certain || bare.OnlyExecDropsPrivileges() {
+	if !self.known || p.Bytes() > certain {
 		return false
 	}
 	id, mode, err := bare.Identify(file)
-	return err == 0 && id == self.id && mode&(unix.S_ISUID|unix.S_ISGID) == 0 && bare.Executable(file)
+	return err == 0 && id == self.id && mode&(unix.S_ISUID|unix.S_ISGID) == 0 &&
+		bare.Executable(file) && !bare.ExecIsNeeded(file)
 }

@@ -22,6 +22,10 @@ type Tool struct {
 	// option. Usage keeps daemontools' words; Help tells all of it.
 	Help string
 
+	// Stays is set if the process stays for as long as others run. Such a tool is
+	// always execed, so that it is what ps and /proc show.
+	Stays bool
+
 	// Run does the tool's work. A link ends by making the rest of its command
 	// line the next program, with Process.Run; every other return value ends
 	// the process with that exit code.
@@ -85,11 +89,12 @@ func multicall(p *bare.Process, tools []*Tool) bare.Exit {
 	case "":
 		return p.Usage()
 	case "--help":
-		p.Print("usage: catena tool [arg ...]\nTools:\n")
-		for _, tool := range tools {
-			if exit := p.Print("  ", tool.Name, "\n"); exit != 0 {
-				return exit
-			}
+		exit := p.Print("usage: catena tool [arg ...]\nTools:\n")
+		for i := 0; i < len(tools) && exit == 0; i++ {
+			exit = p.Print("  ", tools[i].Name, "\n")
+		}
+		if exit != 0 {
+			return exit
 		}
 		return p.Print("Each prints more with --help.\n")
 	case "--version":
@@ -108,8 +113,11 @@ func multicall(p *bare.Process, tools []*Tool) bare.Exit {
 // run is the chain: a tool after the other, until one ends the process or the
 // next program is another file.
 func run(p *bare.Process, tool *Tool, tools []*Tool) bare.Exit {
-	for tool != nil {
+	for first := true; tool != nil; first = false {
 		p.Begin(tool.Name, tool.Usage, tool.Misused)
+		if !first {
+			bare.SetName(tool.Name) // it may have to wait, and be looked for
+		}
 		switch p.Args.At(1) {
 		case "--help":
 			return p.Print(tool.Help)

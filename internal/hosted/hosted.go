@@ -92,12 +92,17 @@ func spawn(paths []string, argv bare.Words, env *bare.Environment, stdout int) (
 		return 0, err
 	}
 	defer bare.Close(nowhere)
+	failure := unix.ENOENT
 	for _, path := range paths {
-		if pid, err := forkExec(path, argv, env, stdout, nowhere); err == 0 {
+		pid, err := forkExec(path, argv, env, stdout, nowhere)
+		if err == 0 {
 			return pid, 0
 		}
+		if err != unix.ENOENT {
+			failure = err
+		}
 	}
-	return 0, unix.ENOENT
+	return 0, failure
 }
 
 func forkExec(path string, argv bare.Words, env *bare.Environment, stdout, stderr int) (int, bare.Errno) {
@@ -162,11 +167,20 @@ func nextSignal() (int, bool) {
 func flockWithin(fd, how int, milliseconds uint64) bare.Errno {
 	const most = uint64(1<<63-1) / uint64(time.Millisecond)
 	done := make(chan bare.Errno, 1)
-	go func() { done <- bare.Flock(fd, how) }()
+	go func() { done <- flock(fd, how) }()
 	select {
 	case err := <-done:
 		return err
 	case <-time.After(time.Duration(min(milliseconds, most)) * time.Millisecond):
 		return unix.ETIMEDOUT
+	}
+}
+
+// flock is bare.Flock for a goroutine: the scheduler is told that it waits.
+func flock(fd, how int) bare.Errno {
+	for {
+		if err := errno(unix.Flock(fd, how)); err != unix.EINTR {
+			return err
+		}
 	}
 }

@@ -76,10 +76,10 @@ func envdir(p *bare.Process) bare.Exit {
 // a word made of our letters is an option: 0.76 takes any other for the directory,
 // and so does this.
 func envdirWords(p *bare.Process) (found envdirOptions, rest bare.Words) {
-	any := false
+	options := false
 	for rest = p.Args.From(1); ; rest = rest.From(1) {
 		word := rest.At(0)
-		if word == "--" && any {
+		if word == "--" && options {
 			return found, rest.From(1)
 		}
 		if len(word) < 2 || word[0] != '-' {
@@ -92,7 +92,7 @@ func envdirWords(p *bare.Process) (found envdirOptions, rest bare.Words) {
 		if flags < len(word) && word[flags] != 'p' {
 			return found, rest
 		}
-		any = true
+		options = true
 		found.empty = found.empty || bare.Index(word[:flags], 'i') < flags
 		found.whole = found.whole || bare.Index(word[:flags], 'f') < flags
 		if flags < len(word) {

@@ -15,7 +15,8 @@ var Fghack = execchain.Tool{
   -s  no pipe: wait for every descendant, pass signals on to them, and exit as
       the child did
 `,
-	Run: fghack,
+	Stays: true,
+	Run:   fghack,
 }
 
 func fghack(p *bare.Process) bare.Exit {

@@ -24,7 +24,7 @@ var Setlock = execchain.Tool{
 }
 
 func setlock(p *bare.Process) bare.Exit {
-	how := unix.LOCK_EX
+	how, access := unix.LOCK_EX, unix.O_WRONLY
 	var wait, bounded, silent = true, false, false
 	var milliseconds uint64
 
@@ -40,7 +40,7 @@ func setlock(p *bare.Process) bare.Exit {
 		case 'X':
 			silent = false
 		case 'r':
-			how = unix.LOCK_SH
+			how, access = unix.LOCK_SH, unix.O_RDONLY // NFS wants it so
 		case 't':
 			if !bare.AllDigits(options.Value()) {
 				return p.Usage()
@@ -57,7 +57,7 @@ func setlock(p *bare.Process) bare.Exit {
 	}
 	file := words.At(0)
 
-	fd, err := bare.Open(file, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_APPEND|unix.O_CREAT, 0o600)
+	fd, err := bare.Open(file, access|unix.O_NONBLOCK|unix.O_APPEND|unix.O_CREAT, 0o600)
 	if err != 0 {
 		if silent {
 			return 0

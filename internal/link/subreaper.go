@@ -39,8 +39,11 @@ func waitForAll(p *bare.Process, first int) bare.Exit {
 	for {
 		for {
 			ended, how, err := bare.Reap()
+			if err == unix.ECHILD {
+				return exitAs(p, status)
+			}
 			if err != 0 {
-				return exitAs(p, status) // there are none left
+				return p.FatalErrno(err, "wait failed")
 			}
 			if ended <= 0 {
 				break
@@ -50,7 +53,10 @@ func waitForAll(p *bare.Process, first int) bare.Exit {
 			}
 		}
 		if signal, fromKernel := bare.NextSignal(); signal != int(unix.SIGCHLD) {
-			passOn(first, signal, fromKernel)
+			passOn(first, signal, fromKernel && fromTerminal(signal))
+			if stops(signal) {
+				bare.Stop() // the shell waits for all of its job to stop
+			}
 		}
 	}
 }
@@ -64,16 +70,41 @@ func exitAs(p *bare.Process, status unix.WaitStatus) bare.Exit {
 }
 
 // passOn sends a signal to every child: the first one while it lives, and the
-// descendants that have no other parent left. What came from the kernel, from a
-// terminal say, the children in this process group have got as well.
-func passOn(first, signal int, fromKernel bool) {
-	if err := bare.OpenChildren(); err != 0 {
-		bare.Kill(first, signal) // without /proc: better than nothing
-		return
-	}
-	for child := bare.NextChild(); child != 0; child = bare.NextChild() {
-		if !fromKernel || bare.Getpgid(child) != bare.Getpgid(0) {
-			bare.Kill(child, signal)
+// descendants that have no other parent left. If it is a terminal's, the children in
+// this process group have got it as well.
+func passOn(first, signal int, terminals bool) {
+	sent := false
+	if bare.OpenChildren() == 0 {
+		for child := bare.NextChild(); child != 0; child = bare.NextChild() {
+			// The /proc may be another pid namespace's.
+			if !bare.IsChild(child) {
+				continue
+			}
+			sent = true
+			if !terminals || bare.Getpgid(child) != bare.Getpgid(0) {
+				bare.Kill(child, signal)
+			}
 		}
 	}
+	if !sent && bare.IsChild(first) { // without /proc: better than nothing
+		bare.Kill(first, signal)
+	}
+}
+
+// fromTerminal tells whether a signal that comes from the kernel may be a
+// terminal's, which sends it to a whole process group.
+func fromTerminal(signal int) bool {
+	switch unix.Signal(signal) {
+	case unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGCONT, unix.SIGWINCH:
+		return true
+	}
+	return stops(signal)
+}
+
+func stops(signal int) bool {
+	switch unix.Signal(signal) {
+	case unix.SIGTSTP, unix.SIGTTIN, unix.SIGTTOU:
+		return true
+	}
+	return false
 }
