@@ -478,7 +478,12 @@ func TestEachSignalThatCanBeIgnoredStaysIgnored(t *testing.T) {
 func TestArm64GivesWhatDaemontoolsGiveUnderTheSameEmulation(t *testing.T) {
 	needRoot(t)
 	need(t, qemu)
+	// The kernel cannot exec an arm64 link, and fghack is always execed.
+	fuses := func(c chain) bool { return strings.LastIndex(c.words, "fghack") <= 0 }
 	for _, c := range furtherChains {
+		if !fuses(c) {
+			continue
+		}
 		trial{plainest, c, byName, emulated, lostByQEMU(t, plainest, c)}.agree(t, arm64)
 	}
 	for _, s := range states {
@@ -488,7 +493,9 @@ func TestArm64GivesWhatDaemontoolsGiveUnderTheSameEmulation(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
 			for _, c := range tellingChains {
-				trial{s, c, byName, emulated, lostByQEMU(t, s, c)}.agree(t, arm64)
+				if fuses(c) {
+					trial{s, c, byName, emulated, lostByQEMU(t, s, c)}.agree(t, arm64)
+				}
 			}
 		})
 	}

@@ -41,7 +41,7 @@ func FindAccount(p *Process, form string) (account Account, exit Exit) {
 		return Account{}, p.Fatal("unknown account ", form)
 	}
 	if AllDigits(user) {
-		account, exit = findUID(p, user)
+		account, exit = findUID(p, user, form)
 	} else {
 		account, exit = find(p, accounts, user)
 	}
@@ -49,7 +49,7 @@ func FindAccount(p *Process, form string) (account Account, exit Exit) {
 		return account, exit
 	}
 	if AllDigits(group) {
-		account.GID, exit = parseID(p, group)
+		account.GID, exit = parseID(p, group, form)
 		return account, exit
 	}
 	found, exit := find(p, groups, group)
@@ -142,8 +142,8 @@ func readEntry(what int, want wanted) (Account, bool, Errno) {
 }
 
 // findUID looks an account up by its uid, in the file. It need not have one.
-func findUID(p *Process, digits string) (Account, Exit) {
-	uid, exit := parseID(p, digits)
+func findUID(p *Process, digits, form string) (Account, Exit) {
+	uid, exit := parseID(p, digits, form)
 	if exit != Continue {
 		return Account{}, exit
 	}
@@ -163,10 +163,10 @@ func findUID(p *Process, digits string) (Account, Exit) {
 	return Account{UID: uid}, Continue
 }
 
-func parseID(p *Process, digits string) (uint32, Exit) {
+func parseID(p *Process, digits, form string) (uint32, Exit) {
 	n, _ := Number(digits)
 	if n >= noID {
-		return 0, p.Fatal("uid or gid out of range: ", digits)
+		return 0, p.Fatal("uid or gid out of range: ", form)
 	}
 	return uint32(n), Continue
 }

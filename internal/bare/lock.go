@@ -26,7 +26,7 @@ func Flock(fd, how int) Errno {
 // Where there is no child to be had, it is tried again and again after all.
 func FlockWithin(fd, how int, milliseconds uint64) Errno {
 	const most, pause = 1 << 40, 10e6 // some thirty years; so that nothing overflows
-	if HostFlock != nil {
+	if HostFlock != nil && milliseconds > 0 {
 		return HostFlock(fd, how, milliseconds)
 	}
 	end := SinceBoot() + int64(min(milliseconds, most))*1e6
