@@ -51,13 +51,13 @@ func Spawn(paths []string, argv Words, env *Environment, stdout int) (pid int, e
 		Quit(notRun)
 	}
 	if program == 0 {
-		replace(1, stdout)
+		Replace(1, stdout)
 		nowhere, _ := Open("/dev/null", unix.O_WRONLY|unix.O_CLOEXEC, 0)
-		replace(2, nowhere)
+		Replace(2, nowhere)
 		code := Exit(notThere)
 		for _, path := range paths {
-			if Execve(path, argv, env) != unix.ENOENT {
-				code = notRun
+			if Execve(path, argv, env) != unix.ENOENT || Exists(Cwd, path) == 0 {
+				code = notRun // there it is, and if not, its interpreter
 			}
 		}
 		Quit(code)
@@ -71,8 +71,8 @@ func Spawn(paths []string, argv Words, env *Environment, stdout int) (pid int, e
 	return 0, 0
 }
 
-// replace makes a standard descriptor of another one, or closes it if there is none.
-func replace(standard, fd int) {
+// Replace makes a standard descriptor of another one, or closes it if there is none.
+func Replace(standard, fd int) {
 	switch {
 	case fd < 0:
 		Close(standard)

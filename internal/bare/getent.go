@@ -15,6 +15,9 @@ var getentPaths = [...]string{
 	"/run/current-system/sw/bin/getent", // NixOS
 }
 
+// notRunning stands for the pid of a getent that is there and cannot be executed.
+const notRunning = -1
+
 var getent struct {
 	pid         int
 	argv        [4]uintptr
@@ -40,9 +43,13 @@ func askGetent(p *Process, databaseName, key string) Exit {
 	}
 	getent.pid, err = Spawn(getentPaths[:], argv, &getent.environment, w)
 	Close(w)
-	if err != 0 && err != unix.ENOENT {
+	switch err {
+	case 0, unix.ENOENT:
+	case unix.EAGAIN, unix.ENOMEM, unix.EMFILE, unix.ENFILE:
 		Close(r)
 		return p.FatalErrno(err, "unable to run getent")
+	default: // under the runtime, which knows at once
+		getent.pid = notRunning
 	}
 	readDatabase(r)
 	return Continue
@@ -59,8 +66,11 @@ func finishGetent() (failed bool) {
 	}
 	failed = database.err != 0
 	Close(database.fd)
-	if getent.pid == 0 { // under the runtime, where there is no getent
+	switch getent.pid {
+	case 0: // under the runtime, where there is no getent
 		return failed
+	case notRunning:
+		return true
 	}
 	status, err := Wait(getent.pid)
 	if err != 0 {

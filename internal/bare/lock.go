@@ -1,10 +1,6 @@
 package bare
 
-import (
-	"unsafe"
-
-	"golang.org/x/sys/unix"
-)
+import "golang.org/x/sys/unix"
 
 // Flock locks an open file as flock(2) does, again if a signal came first.
 func Flock(fd, how int) Errno {
@@ -65,9 +61,7 @@ func waitForLock(fd, how int, nanoseconds int64) bool {
 	}
 	pidfd, err := OpenProcess(pid)
 	if err == 0 {
-		poll := unix.PollFd{Fd: int32(pidfd), Events: unix.POLLIN}
-		limit := unix.Timespec{Sec: nanoseconds / 1e9, Nsec: nanoseconds % 1e9}
-		unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&poll)), 1, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
+		WaitFor(pidfd, (nanoseconds+1e6-1)/1e6)
 		Close(pidfd)
 	}
 	Kill(pid, int(unix.SIGKILL))

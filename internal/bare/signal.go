@@ -93,8 +93,25 @@ func Ignore(signal unix.Signal) {
 	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&ignore)), 0, setSize, 0, 0)
 }
 
-// Stop stops the process until it is continued.
-func Stop() { Kill(Getpid(), int(unix.SIGSTOP)) }
+// Raise lets a signal that CatchSignals blocks have its effect on this process: if
+// it stops it, until it is continued. Whether it does is for the kernel to say.
+func Raise(signal int) {
+	if HostNextSignal != nil {
+		was := defaultSignal(signal)
+		unix.RawSyscall(unix.SYS_TKILL, gettid(), uintptr(signal), 0)
+		unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&was)), 0, setSize, 0, 0)
+		return
+	}
+	set := uint64(1) << (signal - 1)
+	Kill(Getpid(), signal)
+	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_UNBLOCK, uintptr(unsafe.Pointer(&set)), 0, setSize, 0, 0)
+	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, uintptr(unsafe.Pointer(&set)), 0, setSize, 0, 0)
+}
+
+func gettid() uintptr {
+	tid, _, _ := unix.RawSyscall(unix.SYS_GETTID, 0, 0, 0)
+	return tid
+}
 
 // DieOf ends the process by a signal, as a child of it ended: by the default
 // action and without another core file. It returns only where the signal does

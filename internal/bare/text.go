@@ -57,3 +57,6 @@ func AllDigits(s string) bool {
 
 // TextOf is bytes as a string, without a copy: it changes with them.
 func TextOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// BytesOf is a string as bytes that are only read.
+func BytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }

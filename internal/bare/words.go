@@ -38,3 +38,20 @@ func One(word string) Words {
 	one[0] = address(word)
 	return Words{uintptr(unsafe.Pointer(&one)), 1}
 }
+
+// NewWords makes a command line; false means that there is no memory.
+func NewWords(words ...string) (w Words, ok bool) {
+	vector, ok := allocate((len(words) + 1) * int(wordSize))
+	if !ok {
+		return w, false
+	}
+	for i, word := range words {
+		var b Buffer
+		if !b.Append(word) || !b.Finish() {
+			return w, false
+		}
+		setWord(vector+uintptr(i)*wordSize, b.at)
+	}
+	setWord(vector+uintptr(len(words))*wordSize, 0)
+	return Words{vector, len(words)}, true
+}

@@ -33,6 +33,16 @@ func next(p *bare.Process, path string, tools []*Tool) (*Tool, bare.Errno) {
 	return nil, s.Why()
 }
 
+// Exec replaces the process by a program, looked up as a chain's next one is. It
+// returns only if that fails.
+func Exec(p *bare.Process, argv bare.Words) bare.Errno {
+	s := Look(p, argv.At(0))
+	for s.Next() {
+		s.Failed(bare.Execve(s.Candidate(), argv, &p.Env))
+	}
+	return s.Why()
+}
+
 // A Search tries the files that a program's name may stand for, as daemontools
 // does: one that does not exist is passed over; one that may not be executed as
 // well, but if nothing better follows, that is the error; any other error ends

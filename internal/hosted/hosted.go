@@ -98,8 +98,11 @@ func spawn(paths []string, argv bare.Words, env *bare.Environment, stdout int) (
 		if err == 0 {
 			return pid, 0
 		}
-		if err != unix.ENOENT {
+		switch {
+		case err != unix.ENOENT:
 			failure = err
+		case bare.Exists(bare.Cwd, path) == 0:
+			failure = unix.ENOEXEC // it is its interpreter that is not there
 		}
 	}
 	return 0, failure

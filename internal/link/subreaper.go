@@ -55,7 +55,7 @@ func waitForAll(p *bare.Process, first int) bare.Exit {
 		if signal, fromKernel := bare.NextSignal(); signal != int(unix.SIGCHLD) {
 			passOn(first, signal, fromKernel && fromTerminal(signal))
 			if stops(signal) {
-				bare.Stop() // the shell waits for all of its job to stop
+				bare.Raise(signal) // the shell waits for all of its job to stop
 			}
 		}
 	}

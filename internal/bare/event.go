@@ -1,0 +1,55 @@
+package bare
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Poll is an epoll instance.
+type Poll struct{ fd int }
+
+// Event is what Wait returns: what was given to Add, twice as it likes it.
+type Event struct {
+	Which, Kind int32
+}
+
+// NewPoll makes an epoll instance, closed on exec.
+func NewPoll() (Poll, Errno) {
+	fd, _, err := unix.RawSyscall(unix.SYS_EPOLL_CREATE1, unix.EPOLL_CLOEXEC, 0, 0)
+	return Poll{int(fd)}, err
+}
+
+// Add waits for input on a descriptor from now on, until it is closed.
+func (p Poll) Add(fd int, e Event) Errno {
+	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: e.Which, Pad: e.Kind}
+	_, _, err := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.fd), unix.EPOLL_CTL_ADD, uintptr(fd), uintptr(unsafe.Pointer(&event)), 0, 0)
+	return err
+}
+
+var ready [64]unix.EpollEvent
+
+// Wait waits for input, at most for so many milliseconds, or forever if that is
+// negative. It returns how many events there are; At has them until the next call.
+func (p Poll) Wait(milliseconds int) int {
+	n, _, err := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(&ready)), uintptr(len(ready)), uintptr(milliseconds), 0, 0)
+	if err != 0 {
+		return 0
+	}
+	return int(n)
+}
+
+// At is an event of the last Wait.
+func (p Poll) At(i int) Event { return Event{ready[i].Fd, ready[i].Pad} }
+
+// WaitFor waits for input on one descriptor, at most for so many milliseconds, or
+// forever if that is negative.
+func WaitFor(fd int, milliseconds int64) {
+	poll := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
+	limit := unix.Timespec{Sec: milliseconds / 1e3, Nsec: milliseconds % 1e3 * 1e6}
+	at := uintptr(unsafe.Pointer(&limit))
+	if milliseconds < 0 {
+		at = 0
+	}
+	unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&poll)), 1, at, 0, 0, 0)
+}
