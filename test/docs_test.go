@@ -154,8 +154,8 @@ func TestSynopsisIsTheSameInPageHelpAndDocComment(t *testing.T) {
 // A page lists an option as ".It Fl x"; --help has it at the start of a line.
 func TestOptionsAreTheSameInPageAndHelp(t *testing.T) {
 	for _, tool := range commands() {
-		inPage := submatches(`(?m)^\.It Fl ([A-Za-z])( |$)`, section(t, tool, "DESCRIPTION"))
-		inHelp := submatches(`(?m)^\s+-([A-Za-z])\b`, help(t, tool))
+		inPage := submatches(`(?m)^\.It Fl ([A-Za-z0-9])( |$)`, section(t, tool, "DESCRIPTION"))
+		inHelp := submatches(`(?m)^\s+-([A-Za-z0-9])\b`, help(t, tool))
 		diffLists(t, tool+".8", inPage, tool+" --help", inHelp)
 	}
 }
@@ -164,21 +164,31 @@ func TestOptionsAreTheSameInPageAndHelp(t *testing.T) {
 func TestOptionsAreTheSameInSynopsisAndPage(t *testing.T) {
 	need(t, "mandoc")
 	for _, tool := range commands() {
-		inSynopsis := strings.Split(strings.Join(submatches(`\[-([A-Za-z]+)`, pageSynopsis(t, tool)), ""), "")
-		inPage := submatches(`(?m)^\.It Fl ([A-Za-z])( |$)`, section(t, tool, "DESCRIPTION"))
+		inSynopsis := strings.Split(strings.Join(submatches(`\[-([A-Za-z0-9]+)`, pageSynopsis(t, tool)), ""), "")
+		inPage := submatches(`(?m)^\.It Fl ([A-Za-z0-9])( |$)`, section(t, tool, "DESCRIPTION"))
 		diffLists(t, "SYNOPSIS of "+tool+".8", inSynopsis, "its list", inPage)
 	}
 }
 
+// As daemontools has them, svc and svstat have nothing to say without arguments, and
+// svscan begins; svc's line comes with an option that it does not know.
 func TestUsageMessageStandsInThePage(t *testing.T) {
 	for _, tool := range commands() {
+		var arguments []string
+		switch tool {
+		case "svstat", "svscan":
+			continue
+		case "svc":
+			arguments = []string{"-Z"}
+		}
 		var errs bytes.Buffer
-		cmd := exec.Command(filepath.Join(fused.dir, tool))
+		cmd := exec.Command(filepath.Join(fused.dir, tool), arguments...)
 		cmd.Stderr = &errs
 		if cmd.Run() == nil {
 			t.Errorf("%s without arguments succeeds", tool)
 		}
-		line := `.It "` + strings.TrimSuffix(errs.String(), "\n") + `"`
+		lines := strings.Split(strings.TrimSuffix(errs.String(), "\n"), "\n")
+		line := `.It "` + lines[len(lines)-1] + `"`
 		if !strings.Contains(section(t, tool, "DIAGNOSTICS"), line) {
 			t.Errorf("DIAGNOSTICS of %s.8 lacks %s", tool, line)
 		}

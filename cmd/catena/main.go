@@ -8,9 +8,12 @@ package main
 
 import (
 	"catena/internal/boot"
+	"catena/internal/control"
 	"catena/internal/execchain"
 	"catena/internal/hosted"
 	"catena/internal/link"
+	"catena/internal/supervise"
+	"catena/internal/svscan"
 )
 
 // tools is the one list of what is in here.
@@ -23,6 +26,12 @@ var tools = [...]*execchain.Tool{
 	&link.Setuidgid,
 	&link.Setuser,
 	&link.Softlimit,
+	&supervise.Supervise,
+	&control.Svc,
+	&control.Svok,
+	&svscan.Svscan,
+	&control.Svstat,
+	&control.Svwait,
 }
 
 // bare runs before the Go runtime; main only in a build without the entry flag.

@@ -70,10 +70,11 @@ func Rename(dir int, from, to string) Errno {
 	if len(from) >= unix.PathMax || len(to) >= unix.PathMax {
 		return unix.ENAMETOOLONG
 	}
-	room[copy(room, from)] = 0
-	room[unix.PathMax+copy(room[unix.PathMax:], to)] = 0
+	second := copy(room, from) + 1
+	room[second-1] = 0
+	room[second+copy(room[second:], to)] = 0
 	at := uintptr(unsafe.Pointer(&room[0]))
-	_, _, err := unix.RawSyscall6(unix.SYS_RENAMEAT2, uintptr(dir), at, uintptr(dir), at+unix.PathMax, 0, 0)
+	_, _, err := unix.RawSyscall6(unix.SYS_RENAMEAT2, uintptr(dir), at, uintptr(dir), at+uintptr(second), 0, 0)
 	return err
 }
 

@@ -180,9 +180,11 @@ func Execve(path string, argv Words, env *Environment) Errno {
 // Directory reads the names in a directory.
 type Directory struct {
 	fd       int
-	entries  uintptr
-	at, have int // in entries, in bytes
+	at, have int // in directoryEntries, in bytes
 }
+
+// directoryEntries is allocated once: one directory is read at a time.
+var directoryEntries uintptr
 
 // ReadDirectory begins to read an open directory.
 func ReadDirectory(fd int) Directory { return Directory{fd: fd} }
@@ -192,13 +194,13 @@ func ReadDirectory(fd int) Directory { return Directory{fd: fd} }
 func (d *Directory) Next() (name string, err Errno) {
 	const room = 2048 // a name and more
 	if d.at == d.have {
-		if d.entries == 0 {
+		if directoryEntries == 0 {
 			var ok bool
-			if d.entries, ok = allocate(room); !ok {
+			if directoryEntries, ok = allocate(room); !ok {
 				return "", unix.ENOMEM
 			}
 		}
-		n, _, err := unix.RawSyscall(unix.SYS_GETDENTS64, uintptr(d.fd), d.entries, room)
+		n, _, err := unix.RawSyscall(unix.SYS_GETDENTS64, uintptr(d.fd), directoryEntries, room)
 		if err == unix.ENOENT {
 			return "", 0 // the directory has been removed; readdir(3) sees no error
 		}
@@ -210,7 +212,7 @@ func (d *Directory) Next() (name string, err Errno) {
 			return "", 0
 		}
 	}
-	entry := (*unix.Dirent)(pointer(d.entries + uintptr(d.at)))
+	entry := (*unix.Dirent)(pointer(directoryEntries + uintptr(d.at)))
 	d.at += int(entry.Reclen)
 	return textAt(uintptr(unsafe.Pointer(&entry.Name))), 0
 }

@@ -316,7 +316,7 @@ func open(t *testing.T, text string) {
 
 func processOf(t *testing.T, args, env []string) *Process {
 	t.Helper()
-	arena.next, arena.end, database.buffer = 0, 0, 0 // start afresh: nothing is ever freed
+	arena.next, arena.end, database.buffer, directoryEntries = 0, 0, 0, 0 // start afresh: nothing is ever freed
 	var p Process
 	if !p.AdoptStrings(args, env) {
 		t.Fatal("no memory")

@@ -26,6 +26,7 @@ func Watch(fd int, path string, events uint32) Errno {
 type Changes struct {
 	fd       int
 	at, have int
+	mask     uint32
 }
 
 // changed is the events that are being read; one directory is watched at a time.
@@ -33,6 +34,11 @@ var changed [4096]byte
 
 // ReadChanges begins to take what has happened.
 func ReadChanges(fd int) Changes { return Changes{fd: fd} }
+
+// Made tells whether the last event was a directory that was made in place.
+func (c *Changes) Made() bool {
+	return c.mask&unix.IN_CREATE != 0 && c.mask&unix.IN_ISDIR != 0
+}
 
 // Next is the next name that has come or gone; ok is false at the end. The name is
 // empty when the kernel has lost count: then any may have changed.
@@ -47,6 +53,7 @@ func (c *Changes) Next() (name string, ok bool) {
 	event := (*unix.InotifyEvent)(unsafe.Pointer(&changed[c.at]))
 	text := uintptr(unsafe.Pointer(&changed[c.at])) + unix.SizeofInotifyEvent
 	c.at += unix.SizeofInotifyEvent + int(event.Len)
+	c.mask = event.Mask
 	if event.Len == 0 {
 		return "", true
 	}

@@ -106,15 +106,8 @@ func (b *Buffer) Append(text string) bool {
 // AppendNumber adds n in decimal; false means that there is no memory.
 func (b *Buffer) AppendNumber(n uint64) bool {
 	var digits [20]byte
-	i := len(digits)
-	for {
-		i--
-		digits[i] = byte('0' + n%10)
-		if n /= 10; n == 0 {
-			break
-		}
-	}
-	return b.Append(unsafe.String(&digits[i], len(digits)-i))
+	size := PutNumber(digits[:], n)
+	return b.Append(unsafe.String(&digits[0], size))
 }
 
 // Finish ends the text with a NUL that is not counted and gives the unused room

@@ -49,6 +49,19 @@ func Number(s string) (n uint64, digits int) {
 	return n, digits
 }
 
+// PutNumber writes n in decimal into b, which must have room for its digits, at most
+// 20, and returns how many there are.
+func PutNumber(b []byte, n uint64) (digits int) {
+	for rest := n; digits == 0 || rest > 0; rest /= 10 {
+		digits++
+	}
+	for i := digits; i > 0; i-- {
+		b[i-1] = byte('0' + n%10)
+		n /= 10
+	}
+	return digits
+}
+
 // AllDigits tells whether s is a decimal number and nothing else.
 func AllDigits(s string) bool {
 	_, digits := Number(s)

@@ -1,0 +1,19 @@
+// Svok tells whether a supervisor is running.
+//
+// Usage:
+//
+//	svok dir
+package main
+
+import (
+	"catena/internal/boot"
+	"catena/internal/control"
+	"catena/internal/execchain"
+	"catena/internal/hosted"
+)
+
+var tools = [...]*execchain.Tool{&control.Svok}
+
+// bare runs before the Go runtime; main only in a build without the entry flag.
+func bare(stack boot.Stack) { execchain.Start(uintptr(stack), tools[:]) }
+func main()                 { hosted.Main(tools[:]) }

@@ -1,0 +1,19 @@
+// Svscan starts and watches the supervisors of a directory of services.
+//
+// Usage:
+//
+//	svscan [dir]
+package main
+
+import (
+	"catena/internal/boot"
+	"catena/internal/execchain"
+	"catena/internal/hosted"
+	"catena/internal/svscan"
+)
+
+var tools = [...]*execchain.Tool{&svscan.Svscan}
+
+// bare runs before the Go runtime; main only in a build without the entry flag.
+func bare(stack boot.Stack) { execchain.Start(uintptr(stack), tools[:]) }
+func main()                 { hosted.Main(tools[:]) }

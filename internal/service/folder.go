@@ -1,0 +1,22 @@
+package service
+
+import (
+	"golang.org/x/sys/unix"
+
+	"catena/internal/bare"
+)
+
+// MakeFolder makes the supervise folder of a service directory. Where it is a
+// symbolic link that leads nowhere, as on a read-only file system, the directory
+// that it names is made. That the folder is not there in the end shows when a file
+// in it is opened. A relative link counts from dir, as supervise in a service
+// directory does.
+func MakeFolder(dir int, folder string) {
+	if bare.Mkdir(dir, folder, 0o700) != unix.EEXIST || bare.Exists(dir, folder) != unix.ENOENT {
+		return
+	}
+	var room [unix.PathMax]byte
+	if target, err := bare.Readlink(dir, folder, room[:]); err == 0 {
+		bare.Mkdir(dir, target, 0o700)
+	}
+}

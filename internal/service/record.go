@@ -1,0 +1,120 @@
+package service
+
+import (
+	"golang.org/x/sys/unix"
+
+	"catena/internal/bare"
+	"catena/internal/tai64"
+)
+
+// A Record says which process a supervisor has started, so that the next
+// supervisor can take it over if this one is killed. It stands in the lock file,
+// where daemontools has nothing. The process writes it itself, after the fork and
+// before it execs run; until the exec it holds the lock, which it has inherited.
+// So whoever gets the lock finds either the record of a process, or none because
+// there is no process.
+type Record struct {
+	PID uint32 // 0 if nothing runs
+
+	// When it was started, as /proc has it: since boot in nanoseconds, whole ticks.
+	// With the pid that makes it one process and no other. 0 if there is no /proc.
+	Started int64
+
+	// When it made the record, likewise but exact.
+	Made int64
+
+	Since tai64.Label // of the start, for the status
+
+	Finish bool // it is finish, and not run
+}
+
+// recordSize is the size of a record in bytes:
+//
+//	 0  8  "catena 1"
+//	 8  8  when it was made, little-endian
+//	16  4  pid, likewise
+//	20 12  label
+//	32 24  boot id: the first 24 characters of /proc/sys/kernel/random/boot_id
+//	56  1  1 for finish
+//	57  7  when it was started, in ticks
+const recordSize = 64
+
+// The records of a lock file, one after the other.
+const (
+	OfRun       = 0 // the process that is supervised
+	OfSupervise = 1 // the supervisor
+)
+
+// NewRecord is the record of this process.
+func NewRecord(since tai64.Label) Record {
+	r := Record{PID: uint32(bare.Getpid()), Since: since}
+	r.Started, _, _ = startTime(int(r.PID))
+	r.Made = bare.SinceBoot()
+	return r
+}
+
+const magic = "catena 1"
+
+// Boot tells one boot of the machine from every other; zero if that is not known.
+type Boot [24]byte
+
+// ThisBoot is the boot that is now.
+func ThisBoot() (b Boot) {
+	fd, err := bare.Open("/proc/sys/kernel/random/boot_id", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err == 0 {
+		bare.Read(fd, b[:])
+		bare.Close(fd)
+	}
+	return b
+}
+
+// WriteRecord puts the record into an open lock file. The file has that size from
+// the first time on, so that a full disk does not stop it.
+func WriteRecord(lock, which int, r Record, boot Boot) bare.Errno {
+	var b [recordSize]byte
+	copy(b[:], magic)
+	putWord(b[8:16], uint64(r.Made))
+	putWord(b[16:20], uint64(r.PID))
+	label := r.Since.Pack()
+	copy(b[20:32], label[:])
+	copy(b[32:56], boot[:])
+	b[56] = asByte(r.Finish)
+	putWord(b[57:64], uint64(r.Started/tick))
+	return bare.WriteAt(lock, b[:], int64(which)*recordSize)
+}
+
+// EraseRecord leaves a lock file without a record: the supervisor has ended in
+// good order.
+func EraseRecord(lock, which int) {
+	var b [recordSize]byte
+	bare.WriteAt(lock, b[:], int64(which)*recordSize)
+}
+
+// ReadRecord reads the record of an open lock file; ok is false if there is none,
+// or it is of another boot.
+func ReadRecord(lock, which int, boot Boot) (r Record, ok bool) {
+	var b [recordSize]byte
+	n, err := bare.ReadAt(lock, b[:], int64(which)*recordSize)
+	if err != 0 || n != recordSize || string(b[:8]) != magic || Boot(b[32:56]) != boot {
+		return r, false
+	}
+	r.Made = int64(getWord(b[8:16]))
+	r.Started = int64(getWord(b[57:64])) * tick
+	r.PID = uint32(getWord(b[16:20]))
+	r.Since = tai64.Unpack([tai64.Size]byte(b[20:32]))
+	r.Finish = b[56] != 0
+	return r, true
+}
+
+func putWord(b []byte, n uint64) {
+	for i := range b {
+		b[i] = byte(n >> (8 * i))
+	}
+}
+
+func getWord(b []byte) (n uint64) {
+	for i := range b {
+		n |= uint64(b[i]) << (8 * i)
+	}
+	return n
+}

@@ -1,0 +1,70 @@
+package supervise
+
+import (
+	"golang.org/x/sys/unix"
+
+	"catena/internal/bare"
+	"catena/internal/service"
+)
+
+// open makes and opens the files of a service directory, takes its lock, and
+// adopts the process that a killed supervisor has left. Anything but Continue is a
+// failure, which has been said.
+func (s *Service) open(p *bare.Process, boot service.Boot) bare.Exit {
+	s.process, s.ready = -1, -1
+	s.want = service.WantUp
+	name := s.name.String()
+	switch err := bare.Exists(s.dir, service.Down); err {
+	case 0:
+		s.want = service.WantDown
+	case unix.ENOENT:
+	default:
+		return p.FatalErrno(err, "unable to stat ", name, "/down")
+	}
+
+	service.MakeFolder(s.dir, service.Folder)
+	var err bare.Errno
+	if s.lock, err = takeLock(s.dir); err != 0 {
+		return p.FatalErrno(err, "unable to acquire ", name, "/", service.Lock)
+	}
+	if s.control, err = openFifo(s.dir, service.Control); err != 0 {
+		return p.FatalErrno(err, "unable to read ", name, "/", service.Control)
+	}
+	if err := service.WriteRecord(s.lock, service.OfSupervise, service.NewRecord(now()), boot); err != 0 {
+		return p.FatalErrno(err, "unable to write ", name, "/", service.Lock)
+	}
+	if exit := s.adopt(p, boot); exit != bare.Continue {
+		return exit
+	}
+	s.announce(p)
+	// Last, because it is what tells others that the rest is there. It is held
+	// open for reading and never read.
+	if _, err = openFifo(s.dir, service.OK); err != 0 {
+		return p.FatalErrno(err, "unable to read ", name, "/", service.OK)
+	}
+	return bare.Continue
+}
+
+// takeLock opens the lock file and locks it. The process of a supervisor that was
+// killed just now may hold the lock for a moment, until it execs.
+func takeLock(dir int) (fd int, err bare.Errno) {
+	fd, err = bare.OpenAt(dir, service.Lock, unix.O_RDWR|unix.O_CREAT|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
+	if err != 0 {
+		return -1, err
+	}
+	const tries, pause = 10, 10e6
+	for range tries {
+		if err = bare.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != unix.EWOULDBLOCK {
+			return fd, err
+		}
+		bare.Sleep(pause)
+	}
+	return fd, err
+}
+
+// openFifo makes a FIFO, if it is not there, and opens it for both ends, so that
+// there is always a reader, and always a writer: no end of file to wake up for.
+func openFifo(dir int, name string) (fd int, err bare.Errno) {
+	bare.Mkfifo(dir, name, 0o600)
+	return bare.OpenAt(dir, name, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+}

@@ -1,0 +1,64 @@
+package supervise
+
+import (
+	"golang.org/x/sys/unix"
+
+	"catena/internal/bare"
+	"catena/internal/service"
+)
+
+// number reads a file that holds a number. One that does not is reported, and the
+// default holds.
+func (s *Service) number(p *bare.Process, file string, byDefault uint64) uint64 {
+	value, err := service.Option(s.dir, file)
+	if err == unix.ENOENT {
+		return byDefault
+	}
+	if err != 0 {
+		p.WarnErrno(err, "unable to read ", s.name.String(), "/", file)
+		return byDefault
+	}
+	if !bare.AllDigits(value) {
+		p.Warn("no number in ", s.name.String(), "/", file, ": ", value)
+		return byDefault
+	}
+	n, _ := bare.Number(value)
+	return n
+}
+
+// downSignal is what svc -d sends.
+func (s *Service) downSignal(p *bare.Process) unix.Signal {
+	value, err := service.Option(s.dir, service.DownSignal)
+	if err == unix.ENOENT {
+		return unix.SIGTERM
+	}
+	if err != 0 {
+		p.WarnErrno(err, "unable to read ", s.name.String(), "/", service.DownSignal)
+		return unix.SIGTERM
+	}
+	if n, _ := bare.Number(value); bare.AllDigits(value) && 0 < n && n <= 64 {
+		return unix.Signal(n)
+	}
+	name := value
+	if len(name) > 3 && name[:3] == "SIG" {
+		name = name[3:]
+	}
+	for _, known := range signalNames {
+		if known.name == name {
+			return known.signal
+		}
+	}
+	p.Warn("no signal in ", s.name.String(), "/", service.DownSignal, ": ", value)
+	return unix.SIGTERM
+}
+
+var signalNames = [...]struct {
+	name   string
+	signal unix.Signal
+}{
+	{"ABRT", unix.SIGABRT}, {"ALRM", unix.SIGALRM}, {"CONT", unix.SIGCONT},
+	{"HUP", unix.SIGHUP}, {"INT", unix.SIGINT}, {"KILL", unix.SIGKILL},
+	{"QUIT", unix.SIGQUIT}, {"STOP", unix.SIGSTOP}, {"TERM", unix.SIGTERM},
+	{"TSTP", unix.SIGTSTP}, {"USR1", unix.SIGUSR1}, {"USR2", unix.SIGUSR2},
+	{"WINCH", unix.SIGWINCH},
+}

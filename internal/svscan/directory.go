@@ -1,0 +1,89 @@
+package svscan
+
+import (
+	"golang.org/x/sys/unix"
+
+	"catena/internal/bare"
+)
+
+// readAll reads the whole directory: new services are added, and those that are no
+// more are marked. A directory that cannot be read changes nothing.
+func readAll(p *bare.Process) {
+	fd, err := bare.Open(".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != 0 {
+		p.WarnErrno(err, "unable to read directory")
+		scan.rescan = bare.SinceBoot() + again
+		return
+	}
+	for i := range services.Len() {
+		services.At(i).seen = false
+	}
+	for files := bare.ReadDirectory(fd); ; {
+		name, err := files.Next()
+		if err != 0 {
+			p.WarnErrno(err, "unable to read directory")
+			bare.Close(fd)
+			return
+		}
+		if name == "" {
+			break
+		}
+		look(p, name)
+	}
+	bare.Close(fd)
+	for i := range services.Len() {
+		if e := services.At(i); !e.seen {
+			e.there = false
+		}
+	}
+}
+
+// readChanges looks at the names that have come or gone.
+func readChanges(p *bare.Process) {
+	changes := bare.ReadChanges(scan.watch)
+	for name, ok := changes.Next(); ok; name, ok = changes.Next() {
+		if name == "" {
+			scan.rescan = 0
+			continue
+		}
+		if e := find(name); e != nil {
+			e.there = false // unless look finds it
+		}
+		look(p, name)
+		if e := find(name); e != nil && !e.known && changes.Made() {
+			e.begin = bare.SinceBoot() + second // it is being filled
+		}
+	}
+}
+
+// look adds the service of a name, if there is one.
+func look(p *bare.Process, name string) {
+	if name[0] == '.' {
+		return
+	}
+	is, err := bare.IsDirectory(bare.Cwd, name)
+	if err != 0 && err != unix.ENOENT {
+		p.WarnErrno(err, "unable to stat ", name)
+	}
+	if !is {
+		return
+	}
+	e := find(name)
+	if e == nil {
+		if e = add(name); e == nil {
+			p.Warn("unable to start ", name, ": out of memory")
+			scan.rescan = bare.SinceBoot() + again
+			return
+		}
+	}
+	e.there, e.seen = true, true
+}
+
+// path is a name with more behind it, good until the next call.
+func path(name, more string) string {
+	n := copy(pathRoom[:], name)
+	n += copy(pathRoom[n:], more)
+	return bare.TextOf(pathRoom[:n])
+}
+
+var pathRoom [nameMax + 64]byte

@@ -1,0 +1,216 @@
+package svscan
+
+import (
+	"golang.org/x/sys/unix"
+
+	"catena/internal/bare"
+	"catena/internal/execchain"
+	"catena/internal/service"
+)
+
+// tend starts what is to run, stops what is to stop, and forgets what is gone. It
+// returns when there will be something to do again, since boot in nanoseconds, and
+// how many supervisors run.
+func tend(p *bare.Process, now int64) (next int64, left int) {
+	next = never
+	for i := range services.Len() {
+		e := services.At(i)
+		if !e.used {
+			continue
+		}
+		switch {
+		case scan.stopping:
+			next = min(next, stop(p, i, now))
+		case e.there && now < e.begin:
+			next = min(next, e.begin)
+		case e.there:
+			next = min(next, startBoth(p, i, now))
+		case !e.of[main].running() && !e.of[log].running():
+			remove(e)
+			continue
+		}
+		for which := range e.of {
+			if e.of[which].running() {
+				left++
+			}
+		}
+	}
+	return next, left
+}
+
+// startBoth starts what does not run of the supervisors of a service and its log.
+func startBoth(p *bare.Process, place int, now int64) int64 {
+	e := services.At(place)
+	if !e.known {
+		var err bare.Errno
+		if e.logged, err = bare.IsDirectory(bare.Cwd, path(e.name(), "/log")); err != 0 && err != unix.ENOENT {
+			p.WarnErrno(err, "unable to stat ", e.name(), "/log")
+			e.begin = now + again
+			return e.begin
+		}
+		e.known = true
+	}
+	if e.logged && e.pipe < 0 && !openPipe(p, e) {
+		e.begin = now + again
+		return e.begin
+	}
+	next := start(p, place, main, now)
+	if e.logged {
+		next = min(next, start(p, place, log, now))
+	}
+	return next
+}
+
+// start starts a supervisor that does not run, at the earliest a second after its
+// last start, and returns when to look at it again.
+func start(p *bare.Process, place, which int, now int64) int64 {
+	e := services.At(place)
+	s := &e.of[which]
+	switch {
+	case s.pid > 0:
+		return never
+	case s.started != 0 && now < s.started+second && !scan.stopping:
+		return s.started + second
+	case s.pid == unknown && now < s.started+again:
+		return s.started + again
+	}
+	s.started = now
+	dir := e.name()
+	if which == log {
+		dir = path(e.name(), "/log")
+	}
+	if held, pid, pidfd := service.Supervisor(dir, scan.boot); held {
+		if pidfd < 0 || scan.poll.Add(pidfd, bare.Event{Which: int32(place<<1 | which), Kind: anEnd}) != 0 {
+			s.pid = unknown
+			return now + again
+		}
+		s.pid, s.process = int32(pid), int32(pidfd)
+		return never
+	}
+	s.pid = 0
+	pid, err := bare.Fork()
+	if err != 0 {
+		p.WarnErrno(err, "unable to fork for ", e.name())
+		return now + second
+	}
+	if pid == 0 {
+		bare.Quit(become(p, e, which))
+	}
+	s.pid, s.process = int32(pid), -1
+	return never
+}
+
+// unknown is the pid of a supervisor that holds its lock and cannot be watched.
+const unknown = -1
+
+// openPipe opens the FIFO between a service and its log, for both ends, so that it
+// lives as long as svscan does.
+func openPipe(p *bare.Process, e *entry) bool {
+	dir, err := bare.Open(e.name(), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	fd := -1
+	if err == 0 {
+		service.MakeFolder(dir, service.Folder)
+		bare.Mkfifo(dir, service.Pipe, 0o600)
+		fd, err = bare.OpenAt(dir, service.Pipe, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		bare.Close(dir)
+	}
+	if err != 0 {
+		p.WarnErrno(err, "unable to open ", e.name(), "/", service.Pipe)
+		return false
+	}
+	e.pipe = int32(fd)
+	return true
+}
+
+// become is the child's part: it execs supervise, with its end of the pipe. It
+// returns if that fails.
+func become(p *bare.Process, e *entry, which int) bare.Exit {
+	scan.inherited.Restore()
+	name := e.name()
+	if e.logged {
+		how, standard := unix.O_WRONLY, 1
+		if which == log {
+			how, standard = unix.O_RDONLY, 0
+		}
+		fifo := path(name, "/"+service.Pipe)
+		fd, err := bare.Open(fifo, how, 0) // does not wait: e.pipe is both ends
+		if err != 0 {
+			return p.FatalErrno(err, "unable to open ", fifo)
+		}
+		bare.Replace(standard, fd)
+		if fd != standard {
+			bare.Close(fd)
+		}
+	}
+	dir := name
+	if which == log {
+		if err := bare.Chdir(name); err != 0 {
+			return p.FatalErrno(err, "unable to switch to ", name)
+		}
+		dir = "log"
+	}
+	argv, ok := bare.NewWords("supervise", dir)
+	if !ok {
+		return p.NoMemory()
+	}
+	err := execchain.Exec(p, argv)
+	return p.FatalErrno(err, "unable to start supervise ", name)
+}
+
+// stop tells the supervisor of a service to stop it and exit, and when it has, that
+// of its log. The log then has what is left in the pipe to read, and its end, and is
+// terminated only if it does not end by itself. Stop returns when to look at the
+// service again.
+func stop(p *bare.Process, place int, now int64) int64 {
+	const patience, soon = 5 * second, second / 20
+	e := services.At(place)
+	s, l := &e.of[main], &e.of[log]
+	if !s.running() && s.told == 0 && service.Left(e.name(), scan.boot) {
+		start(p, place, main, now) // somebody has to stop what a killed one has left
+	}
+	if s.running() {
+		tell(s, e.name(), "dx", now)
+		return now + soon
+	}
+	if !l.running() {
+		return never
+	}
+	if e.pipe >= 0 {
+		bare.Close(int(e.pipe))
+		e.pipe = -1
+	}
+	dir := path(e.name(), "/log")
+	if l.told != 0 && now >= l.told+patience {
+		l.told = 0
+		tell(l, dir, "dx", now)
+	} else {
+		tell(l, dir, "ox", now)
+	}
+	return now + soon
+}
+
+// tell gives a supervisor commands, once it takes them. One whose directory is out
+// of reach is sent TERM: ours takes that for the same.
+func tell(s *supervisor, dir, commands string, now int64) {
+	if s.told == 0 {
+		switch service.Tell(dir, commands) {
+		case 0:
+			s.told = now
+		case unix.ENXIO, unix.ENOENT:
+			if is, err := bare.IsDirectory(bare.Cwd, dir); is && err == 0 {
+				break // it has only just begun: again, soon
+			}
+			fallthrough
+		default:
+			if s.pid > 0 {
+				bare.Kill(int(s.pid), int(unix.SIGTERM))
+				s.told = now
+			}
+		}
+	}
+	if s.pid == unknown {
+		if held, _, _ := service.Supervisor(dir, scan.boot); !held {
+			s.pid = 0
+		}
+	}
+}

@@ -1,0 +1,58 @@
+// Package tai64 is the external format of TAI64N labels, the time stamps of
+// daemontools: eight bytes of seconds and four of nanoseconds, big-endian. The
+// format is https://cr.yp.to/libtai/tai64.html. It is bare code.
+package tai64
+
+import "golang.org/x/sys/unix"
+
+// Size is the size of a packed label in bytes.
+const Size = 12
+
+// epoch is the label of 1970-01-01 00:00:10 TAI, which daemontools takes for the
+// beginning of Unix time: it counts no leap seconds after that.
+const epoch = 1<<62 + 10
+
+// Label is a moment.
+type Label struct {
+	Seconds     uint64 // 1<<62 + seconds since the beginning of 1970 TAI
+	Nanoseconds uint32
+}
+
+// FromUnix is the label of a time of the system's clock.
+func FromUnix(t unix.Timespec) Label {
+	return Label{uint64(int64(epoch) + t.Sec), uint32(t.Nsec)}
+}
+
+// Since is how many whole seconds have passed from l to now, 0 if now is earlier.
+func (l Label) Since(now Label) uint64 {
+	if now.Seconds < l.Seconds || now.Seconds == l.Seconds && now.Nanoseconds < l.Nanoseconds {
+		return 0
+	}
+	seconds := now.Seconds - l.Seconds
+	if now.Nanoseconds < l.Nanoseconds {
+		seconds--
+	}
+	return seconds
+}
+
+// Pack returns the label's bytes.
+func (l Label) Pack() (b [Size]byte) {
+	for i := range 8 {
+		b[i] = byte(l.Seconds >> (56 - 8*i))
+	}
+	for i := range 4 {
+		b[8+i] = byte(l.Nanoseconds >> (24 - 8*i))
+	}
+	return b
+}
+
+// Unpack reads a label.
+func Unpack(b [Size]byte) (l Label) {
+	for i := range 8 {
+		l.Seconds = l.Seconds<<8 | uint64(b[i])
+	}
+	for i := range 4 {
+		l.Nanoseconds = l.Nanoseconds<<8 | uint32(b[8+i])
+	}
+	return l
+}
