@@ -111,6 +111,22 @@ func SetBlocking(fd int) {
 	unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFL, 0)
 }
 
+// OccupyStandard opens /dev/null in the place of each standard descriptor that is
+// closed, closed again on exec, so that no other file gets its number: a message must
+// not land in it.
+func OccupyStandard() Errno {
+	for {
+		fd, err := Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
+		if err != 0 {
+			return err
+		}
+		if fd > 2 {
+			Close(fd)
+			return 0
+		}
+	}
+}
+
 // Dup duplicates a descriptor to the lowest free number.
 func Dup(fd int) (int, Errno) {
 	r, _, err := unix.RawSyscall(unix.SYS_DUP, uintptr(fd), 0, 0)

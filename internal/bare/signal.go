@@ -46,6 +46,12 @@ func CatchSignals() Signals {
 	return was
 }
 
+// Child makes SIGCHLD one that Restore gives its default action and does not block.
+func (was *Signals) Child() {
+	was.child = action{}
+	was.blocked &^= 1 << (unix.SIGCHLD - 1)
+}
+
 // Restore makes signals what they were.
 func (was Signals) Restore() {
 	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(&was.child)), 0, setSize, 0, 0)

@@ -19,7 +19,7 @@ func Supervisor(dir string, boot Boot) (held bool, pid, pidfd int) {
 	}
 	held, pidfd = bare.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) == unix.EWOULDBLOCK, -1
 	if held {
-		if record, ok := ReadRecord(fd, OfSupervise, boot); ok {
+		if record, found := ReadRecord(fd, OfSupervise, boot); found == ThisOne {
 			var err bare.Errno
 			pid = int(record.PID)
 			pidfd, err = record.Process()
@@ -40,9 +40,9 @@ func Left(dir string, boot Boot) bool {
 	if err != 0 {
 		return false
 	}
-	record, ok := ReadRecord(fd, OfRun, boot)
+	record, found := ReadRecord(fd, OfRun, boot)
 	bare.Close(fd)
-	if !ok || record.PID == 0 {
+	if found != ThisOne || record.PID == 0 {
 		return false
 	}
 	pidfd, err := record.Process()

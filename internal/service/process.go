@@ -19,7 +19,7 @@ func (r Record) Process() (pidfd int, err bare.Errno) {
 	// Another process may have the pid by now. The pidfd was opened first, so if the
 	// one that /proc describes is the right one, the pidfd is its.
 	started, state, err := startTime(int(r.PID))
-	if err == 0 && state != 'Z' && state != 'X' && (started == r.Started || r.Started == 0 && started <= r.Made) {
+	if err == 0 && state != 'Z' && state != 'X' && started <= r.Made && (started == r.Started || r.Started == 0) {
 		return pidfd, 0
 	}
 	gone := err == 0 || bare.Signal(pidfd, 0) == unix.ESRCH
@@ -70,4 +70,25 @@ func startTime(pid int) (since int64, state byte, err bare.Errno) {
 		}
 	}
 	return since * tick, state, 0
+}
+
+// FromStatus is the record of the process that a status names, where nobody has made
+// one: a supervisor of daemontools was killed, or somebody has removed the lock. That
+// process is the service if it was started when the service was, by the system's
+// clock; otherwise, and if it is gone, there is none.
+func FromStatus(s Status) (r Record, ok bool) {
+	const apart = 2e9
+	if s.PID == 0 {
+		return r, false
+	}
+	started, _, err := startTime(int(s.PID))
+	if err != 0 {
+		return r, false
+	}
+	real := bare.Clock(unix.CLOCK_REALTIME)
+	since := (s.Since.Unix()-real.Sec)*1e9 - real.Nsec + bare.SinceBoot()
+	if started < since-apart || started > since+apart {
+		return r, false
+	}
+	return Record{PID: s.PID, Started: started, Made: bare.SinceBoot(), Since: s.Since}, true
 }

@@ -58,6 +58,9 @@ const magic = "catena 1"
 // Boot tells one boot of the machine from every other; zero if that is not known.
 type Boot [24]byte
 
+// known tells that the boot id could be read: not without /proc.
+func (b Boot) known() bool { return b[0] != 0 }
+
 // ThisBoot is the boot that is now.
 func ThisBoot() (b Boot) {
 	fd, err := bare.Open("/proc/sys/kernel/random/boot_id", unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -90,20 +93,29 @@ func EraseRecord(lock, which int) {
 	bare.WriteAt(lock, b[:], int64(which)*recordSize)
 }
 
-// ReadRecord reads the record of an open lock file; ok is false if there is none,
-// or it is of another boot.
-func ReadRecord(lock, which int, boot Boot) (r Record, ok bool) {
+// What ReadRecord finds.
+const (
+	NoRecord = iota
+	ThatBoot // a record of another boot: its process is no more
+	ThisOne  // a record that holds, as far as one can know without /proc
+)
+
+// ReadRecord reads a record of an open lock file.
+func ReadRecord(lock, which int, boot Boot) (r Record, found int) {
 	var b [recordSize]byte
 	n, err := bare.ReadAt(lock, b[:], int64(which)*recordSize)
-	if err != 0 || n != recordSize || string(b[:8]) != magic || Boot(b[32:56]) != boot {
-		return r, false
+	if err != 0 || n != recordSize || string(b[:8]) != magic {
+		return r, NoRecord
+	}
+	if was := Boot(b[32:56]); was != boot && was.known() && boot.known() {
+		return r, ThatBoot
 	}
 	r.Made = int64(getWord(b[8:16]))
 	r.Started = int64(getWord(b[57:64])) * tick
 	r.PID = uint32(getWord(b[16:20]))
 	r.Since = tai64.Unpack([tai64.Size]byte(b[20:32]))
 	r.Finish = b[56] != 0
-	return r, true
+	return r, ThisOne
 }
 
 func putWord(b []byte, n uint64) {

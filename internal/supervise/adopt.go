@@ -10,39 +10,57 @@ import (
 // nothing, and neither does another boot. Anything but Continue is a failure,
 // which has been said.
 func (s *Service) adopt(p *bare.Process, boot service.Boot) bare.Exit {
-	record, left := service.ReadRecord(s.lock, service.OfRun, boot)
+	status, ok, _ := service.ReadStatus(s.dir)
+	record, found := service.ReadRecord(s.lock, service.OfRun, boot)
+	left := found == service.ThisOne
+	if found == service.NoRecord && ok {
+		record, left = service.FromStatus(status)
+	}
 	s.since = now()
 	if left {
 		s.started = record.Made
 		s.state, _ = service.ReadState(s.lock)
-		status, ok, _ := service.ReadStatus(s.dir)
 		if ok && (status.Want == service.WantUp || status.Want == service.WantDown || status.Want == service.WantOnce) {
 			s.want = status.Want
 		}
 		if ok && status.PID == 0 {
 			s.since = status.Since
 		}
-		if record.PID != 0 {
-			pidfd, err := record.Process()
-			if err != 0 {
-				return p.FatalErrno(err, "unable to tell whether the process of ", s.name.String(), " still runs")
-			}
-			if pidfd >= 0 {
-				s.process = pidfd
-				if record.Finish {
-					s.finishing = int(record.PID)
-					s.allowFinish(p)
-					return bare.Continue
-				}
-				s.pid, s.since = int(record.PID), record.Since
-				s.paused = ok && status.Paused && status.PID == record.PID
-				return bare.Continue
-			}
+	}
+	if left && record.PID != 0 {
+		pidfd, err := record.Process()
+		if err != 0 {
+			return p.FatalErrno(err, "unable to tell whether the process of ", s.name.String(), " still runs")
+		}
+		if pidfd >= 0 {
+			s.take(p, pidfd, record)
+			s.paused = ok && status.Paused && int(status.PID) == s.pid
+			return s.record(p, record, boot)
 		}
 	}
-	if err := service.WriteRecord(s.lock, service.OfRun, service.Record{Made: s.started}, boot); err != 0 {
+	s.start = s.want == service.WantUp
+	if !left {
+		// The status of a supervisor that ended in good order must not be taken
+		// for that of one that was killed, once there is a record.
+		s.announce(p)
+	}
+	return s.record(p, service.Record{Made: s.started}, boot)
+}
+
+// take makes a process that was found running the service's.
+func (s *Service) take(p *bare.Process, pidfd int, r service.Record) {
+	s.process = pidfd
+	if r.Finish {
+		s.finishing = int(r.PID)
+		s.allowFinish(p)
+		return
+	}
+	s.pid, s.since = int(r.PID), r.Since
+}
+
+func (s *Service) record(p *bare.Process, r service.Record, boot service.Boot) bare.Exit {
+	if err := service.WriteRecord(s.lock, service.OfRun, r, boot); err != 0 {
 		return p.FatalErrno(err, "unable to write ", s.name.String(), "/", service.Lock)
 	}
-	s.start = s.want == service.WantUp
 	return bare.Continue
 }

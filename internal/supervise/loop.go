@@ -27,7 +27,11 @@ type with struct {
 
 // run supervises the services of a table until each of them is done.
 func run(p *bare.Process, services []Service) bare.Exit {
+	if err := bare.OccupyStandard(); err != 0 {
+		return p.FatalErrno(err, "unable to open /dev/null")
+	}
 	inherited = bare.CatchSignals()
+	inherited.Child() // as daemontools gives it to a service
 	with := with{boot: service.ThisBoot()}
 	signals, err := bare.OpenSignals()
 	if err != 0 {
@@ -45,7 +49,7 @@ func run(p *bare.Process, services []Service) bare.Exit {
 		if exit := s.open(p, with.boot); exit != bare.Continue {
 			return exit
 		}
-		if err := with.poll.Add(s.control, bare.Event{Which: int32(i), Kind: aCommand}); err != 0 {
+		if err = with.poll.Add(s.control, bare.Event{Which: int32(i), Kind: aCommand}); err != 0 {
 			return p.FatalErrno(err, "unable to wait for events")
 		}
 		s.watch(p, &with)
@@ -73,11 +77,12 @@ func run(p *bare.Process, services []Service) bare.Exit {
 			with.which = e.Which
 			switch s := &services[e.Which]; e.Kind {
 			case aSignal:
-				obey(p, bare.ReadSignal(signals), services)
+				obey(p, bare.ReadSignal(signals), services, &with)
 			case aCommand:
-				s.obey(p)
+				s.obey(p, &with)
 			case anEnd:
-				s.ended(p, &with)
+				how, known := bare.ExitStatus(s.process)
+				s.ended(p, &with, how, known)
 			case aNotice:
 				s.heard(p)
 			}
@@ -98,10 +103,11 @@ func sooner(wait int, at int64) int {
 	return min(wait, left)
 }
 
-// watch waits for the end of the process, and for its readiness.
+// watch waits for the end of the process, if that is not a child, of which SIGCHLD
+// tells, and for its readiness.
 func (s *Service) watch(p *bare.Process, with *with) {
 	var err bare.Errno
-	if s.process >= 0 {
+	if s.process >= 0 && !s.child {
 		err = with.poll.Add(s.process, bare.Event{Which: with.which, Kind: anEnd})
 	}
 	if err == 0 && s.ready >= 0 && s.pid != 0 {
@@ -115,21 +121,39 @@ func (s *Service) watch(p *bare.Process, with *with) {
 // obey does what a signal to the supervisor asks for: TERM, or INT, stops the
 // services and then the supervisor. (daemontools' supervise dies and leaves its
 // service alone.)
-func obey(p *bare.Process, signal int, services []Service) {
-	if signal != int(unix.SIGTERM) && signal != int(unix.SIGINT) {
-		return
-	}
-	for i := range services {
-		s := &services[i]
-		s.command(p, 'd')
-		s.command(p, 'x')
-		s.announce(p)
+func obey(p *bare.Process, signal int, services []Service, with *with) {
+	switch unix.Signal(signal) {
+	case unix.SIGCHLD:
+		reap(p, services, with)
+	case unix.SIGTERM, unix.SIGINT:
+		for i := range services {
+			s := &services[i]
+			s.command(p, 'd')
+			s.command(p, 'x')
+			s.announce(p)
+		}
 	}
 }
 
-// obey does what has been written to the control FIFO. However much that is, the
-// state is published once.
-func (s *Service) obey(p *bare.Process) {
+// reap takes every child that has ended, those of before the exec as well.
+func reap(p *bare.Process, services []Service, with *with) {
+	for {
+		pid, how, err := bare.Reap()
+		if err != 0 || pid == 0 {
+			return
+		}
+		for i := range services {
+			if s := &services[i]; s.child && pid == max(s.pid, s.finishing) {
+				with.which = int32(i)
+				s.ended(p, with, how, true)
+			}
+		}
+	}
+}
+
+// obey does what has been written to the control FIFO, a letter after the other. The
+// state is published once, however many they are.
+func (s *Service) obey(p *bare.Process, with *with) {
 	var commands [64]byte
 	n, err := bare.Read(s.control, commands[:])
 	if err != 0 {
@@ -137,6 +161,10 @@ func (s *Service) obey(p *bare.Process) {
 	}
 	for _, c := range commands[:n] {
 		s.command(p, c)
+		s.act(p, with) // a start that may be now comes before the next letter
+		if s.exit && s.down() && !s.asked {
+			break
+		}
 	}
 	s.announce(p)
 }

@@ -27,14 +27,17 @@ func (s *Service) open(p *bare.Process, boot service.Boot) bare.Exit {
 	if s.lock, err = takeLock(s.dir); err != 0 {
 		return p.FatalErrno(err, "unable to acquire ", name, "/", service.Lock)
 	}
+	if isSupervised(s.dir) {
+		return p.Fatal("another supervisor is running in ", name)
+	}
 	if s.control, err = openFifo(s.dir, service.Control); err != 0 {
 		return p.FatalErrno(err, "unable to read ", name, "/", service.Control)
 	}
-	if err := service.WriteRecord(s.lock, service.OfSupervise, service.NewRecord(now()), boot); err != 0 {
-		return p.FatalErrno(err, "unable to write ", name, "/", service.Lock)
-	}
 	if exit := s.adopt(p, boot); exit != bare.Continue {
 		return exit
+	}
+	if err := service.WriteRecord(s.lock, service.OfSupervise, service.NewRecord(now()), boot); err != 0 {
+		return p.FatalErrno(err, "unable to write ", name, "/", service.Lock)
 	}
 	s.announce(p)
 	// Last, because it is what tells others that the rest is there. It is held
@@ -60,6 +63,22 @@ func takeLock(dir int) (fd int, err bare.Errno) {
 		bare.Sleep(pause)
 	}
 	return fd, err
+}
+
+// isSupervised tells whether somebody reads the other end of ok, although the lock is
+// free: then the lock file has been removed under a supervisor. The process of one
+// that was killed just now reads it for a moment, until it execs.
+func isSupervised(dir int) bool {
+	const tries, pause = 10, 10e6
+	for range tries {
+		fd, err := bare.OpenAt(dir, service.OK, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		if err != 0 {
+			return false
+		}
+		bare.Close(fd)
+		bare.Sleep(pause)
+	}
+	return true
 }
 
 // openFifo makes a FIFO, if it is not there, and opens it for both ends, so that

@@ -68,7 +68,7 @@ func (s *Service) act(p *bare.Process, with *with) {
 
 // launch starts the service.
 func (s *Service) launch(p *bare.Process, with *with) {
-	begun := bare.SinceBoot()
+	begun, since := bare.SinceBoot(), now()
 	theirs := -1
 	fd := int(s.number(p, service.NotificationFD, noNotification))
 	if fd != noNotification {
@@ -81,7 +81,7 @@ func (s *Service) launch(p *bare.Process, with *with) {
 	}
 	pid, pidfd, err := bare.ForkWatched()
 	if err == 0 && pid == 0 {
-		bare.Quit(s.become(p, with.boot, fd, theirs))
+		bare.Quit(s.become(p, with.boot, since, fd, theirs))
 	}
 	if theirs >= 0 {
 		bare.Close(theirs)
@@ -94,7 +94,7 @@ func (s *Service) launch(p *bare.Process, with *with) {
 	}
 	s.pid, s.process, s.child = pid, pidfd, true
 	s.start, s.asked, s.paused = false, false, false
-	s.since, s.started = now(), begun
+	s.since, s.started = since, begun
 	s.state.Starts++
 	s.state.Ready = false
 	s.watch(p, with)
@@ -106,8 +106,8 @@ const noNotification = 1<<31 - 1
 
 // become is the child's part: it writes down who it is and execs run. It returns if
 // that fails.
-func (s *Service) become(p *bare.Process, boot service.Boot, fd, ready int) bare.Exit {
-	if exit := s.enter(p, boot, false); exit != bare.Continue {
+func (s *Service) become(p *bare.Process, boot service.Boot, since tai64.Label, fd, ready int) bare.Exit {
+	if exit := s.enter(p, boot, since, false); exit != bare.Continue {
 		return exit
 	}
 	if ready >= 0 {
@@ -119,8 +119,8 @@ func (s *Service) become(p *bare.Process, boot service.Boot, fd, ready int) bare
 }
 
 // enter is how a child begins, that of run or that of finish.
-func (s *Service) enter(p *bare.Process, boot service.Boot, finish bool) bare.Exit {
-	record := service.NewRecord(now())
+func (s *Service) enter(p *bare.Process, boot service.Boot, since tai64.Label, finish bool) bare.Exit {
+	record := service.NewRecord(since)
 	record.Finish = finish
 	if err := service.WriteRecord(s.lock, service.OfRun, record, boot); err != 0 {
 		// Unrecorded, it might be started a second time.
@@ -135,19 +135,11 @@ func (s *Service) enter(p *bare.Process, boot service.Boot, finish bool) bare.Ex
 	return bare.Continue
 }
 
-// ended takes note of the death of the process, be it run or finish.
-func (s *Service) ended(p *bare.Process, with *with) {
-	var how unix.WaitStatus
-	var known bool
-	if s.child {
-		var err bare.Errno
-		how, err = bare.Wait(max(s.pid, s.finishing))
-		known = err == 0
-	} else {
-		how, known = bare.ExitStatus(s.process)
-	}
+// ended takes note of the death of the process, be it run or finish, and of how that
+// was, if it is known.
+func (s *Service) ended(p *bare.Process, with *with, how unix.WaitStatus, known bool) {
 	bare.Close(s.process)
-	s.process, s.kill = -1, 0
+	s.process, s.child, s.kill = -1, false, 0
 	if s.finishing != 0 {
 		s.finishing = 0
 		const giveUp = 125
@@ -213,7 +205,7 @@ func (s *Service) allowFinish(p *bare.Process) {
 }
 
 func (s *Service) becomeFinish(p *bare.Process, boot service.Boot) bare.Exit {
-	if exit := s.enter(p, boot, true); exit != bare.Continue {
+	if exit := s.enter(p, boot, now(), true); exit != bare.Continue {
 		return exit
 	}
 	code, signal := uint64(256), uint64(0)

@@ -61,22 +61,33 @@ func look(p *bare.Process, name string) {
 	if name[0] == '.' {
 		return
 	}
-	is, err := bare.IsDirectory(bare.Cwd, name)
-	if err != 0 && err != unix.ENOENT {
+	id, mode, err := bare.Identify(name)
+	if err != 0 && (err != unix.ENOENT || isLink(name)) {
 		p.WarnErrno(err, "unable to stat ", name)
 	}
-	if !is {
+	if err != 0 || mode&unix.S_IFMT != unix.S_IFDIR {
 		return
 	}
 	e := find(name)
+	if e != nil && e.id != id {
+		e.there, e.other = false, true
+		e = nil
+	}
 	if e == nil {
-		if e = add(name); e == nil {
+		if e = add(name, id); e == nil {
 			p.Warn("unable to start ", name, ": out of memory")
 			scan.rescan = bare.SinceBoot() + again
 			return
 		}
 	}
 	e.there, e.seen = true, true
+}
+
+// isLink tells a symbolic link that leads nowhere from a name that has gone.
+func isLink(name string) bool {
+	var target [1]byte
+	_, err := bare.Readlink(bare.Cwd, name, target[:])
+	return err == 0
 }
 
 // path is a name with more behind it, good until the next call.

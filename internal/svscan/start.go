@@ -128,12 +128,14 @@ func become(p *bare.Process, e *entry, which int) bare.Exit {
 	scan.inherited.Restore()
 	name := e.name()
 	if e.logged {
-		how, standard := unix.O_WRONLY, 1
+		// The service has both ends: it keeps what is in the pipe, and does not
+		// die of it, while nobody else is left.
+		how, standard := unix.O_RDWR, 1
 		if which == log {
 			how, standard = unix.O_RDONLY, 0
 		}
 		fifo := path(name, "/"+service.Pipe)
-		fd, err := bare.Open(fifo, how, 0) // does not wait: e.pipe is both ends
+		fd, err := bare.Open(fifo, how, 0)
 		if err != 0 {
 			return p.FatalErrno(err, "unable to open ", fifo)
 		}
@@ -165,8 +167,21 @@ func stop(p *bare.Process, place int, now int64) int64 {
 	const patience, soon = 5 * second, second / 20
 	e := services.At(place)
 	s, l := &e.of[main], &e.of[log]
-	if !s.running() && s.told == 0 && service.Left(e.name(), scan.boot) {
-		start(p, place, main, now) // somebody has to stop what a killed one has left
+	if e.other {
+		return stopOther(e, now)
+	}
+	if !e.known {
+		e.logged, _ = bare.IsDirectory(bare.Cwd, path(e.name(), "/log"))
+		e.known = true
+	}
+	// TERM may come before what a killed svscan or supervisor has left is found.
+	if !s.running() && s.told == 0 && isLeft(e.name()) {
+		start(p, place, main, now)
+	}
+	if e.logged && !l.running() && l.told == 0 && isLeft(path(e.name(), "/log")) {
+		if e.pipe >= 0 || openPipe(p, e) {
+			start(p, place, log, now)
+		}
 	}
 	if s.running() {
 		tell(s, e.name(), "dx", now)
@@ -175,10 +190,6 @@ func stop(p *bare.Process, place int, now int64) int64 {
 	if !l.running() {
 		return never
 	}
-	if e.pipe >= 0 {
-		bare.Close(int(e.pipe))
-		e.pipe = -1
-	}
 	dir := path(e.name(), "/log")
 	if l.told != 0 && now >= l.told+patience {
 		l.told = 0
@@ -186,7 +197,33 @@ func stop(p *bare.Process, place int, now int64) int64 {
 	} else {
 		tell(l, dir, "ox", now)
 	}
+	// Afterwards: a log that has come to the end before it is told so would be
+	// started once more, for nothing.
+	if e.pipe >= 0 && l.told != 0 {
+		bare.Close(int(e.pipe))
+		e.pipe = -1
+	}
 	return now + soon
+}
+
+// isLeft tells whether a service directory has a supervisor, or the process of one.
+func isLeft(dir string) bool {
+	held, _, pidfd := service.Supervisor(dir, scan.boot)
+	if pidfd >= 0 {
+		bare.Close(pidfd)
+	}
+	return held || service.Left(dir, scan.boot)
+}
+
+// stopOther stops what runs of a service whose name another one has by now.
+func stopOther(e *entry, now int64) int64 {
+	for which := range e.of {
+		if s := &e.of[which]; s.pid > 0 && s.told == 0 {
+			bare.Kill(int(s.pid), int(unix.SIGTERM))
+			s.told = now
+		}
+	}
+	return never
 }
 
 // tell gives a supervisor commands, once it takes them. One whose directory is out

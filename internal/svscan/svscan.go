@@ -90,6 +90,9 @@ func svscan(p *bare.Process) bare.Exit {
 
 // prepare opens all that svscan waits for.
 func prepare(p *bare.Process) bare.Exit {
+	if err := bare.OccupyStandard(); err != 0 {
+		return p.FatalErrno(err, "unable to open /dev/null")
+	}
 	scan.inherited = bare.CatchSignals()
 	scan.boot = service.ThisBoot()
 	var err bare.Errno

@@ -9,7 +9,9 @@ const nameMax = 255
 // log.
 type entry struct {
 	used   bool
-	there  bool  // its directory is there
+	there  bool // its directory is there
+	other  bool // and another one has its name by now
+	id     bare.Identity
 	seen   bool  // by the scan that is under way
 	known  bool  // whether it has a log directory
 	logged bool  // and has one
@@ -60,7 +62,7 @@ func find(name string) *entry {
 		return nil
 	}
 	for i := int(hash(name)) & (places.Len() - 1); *places.At(i) != 0; i = (i + 1) & (places.Len() - 1) {
-		if e := services.At(int(*places.At(i)) - 1); e.name() == name {
+		if e := services.At(int(*places.At(i)) - 1); !e.other && e.name() == name {
 			return e
 		}
 	}
@@ -68,7 +70,7 @@ func find(name string) *entry {
 }
 
 // add makes an entry; nil means that there is no memory.
-func add(name string) *entry {
+func add(name string, id bare.Identity) *entry {
 	place := 0
 	for place < services.Len() && services.At(place).used {
 		place++
@@ -83,7 +85,7 @@ func add(name string) *entry {
 		rehash()
 	}
 	e := services.At(place)
-	*e = entry{used: true, there: true, size: uint8(len(name)), pipe: -1}
+	*e = entry{used: true, there: true, id: id, size: uint8(len(name)), pipe: -1}
 	copy(e.text[:], name)
 	e.of[main].process, e.of[log].process = -1, -1
 	insert(place)

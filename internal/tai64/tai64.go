@@ -23,17 +23,17 @@ func FromUnix(t unix.Timespec) Label {
 	return Label{uint64(int64(epoch) + t.Sec), uint32(t.Nsec)}
 }
 
-// Since is how many whole seconds have passed from l to now, 0 if now is earlier.
+// Since is how many seconds have passed from l to now as daemontools counts them,
+// without looking at nanoseconds; 0 if now is earlier.
 func (l Label) Since(now Label) uint64 {
-	if now.Seconds < l.Seconds || now.Seconds == l.Seconds && now.Nanoseconds < l.Nanoseconds {
+	if now.Seconds < l.Seconds {
 		return 0
 	}
-	seconds := now.Seconds - l.Seconds
-	if now.Nanoseconds < l.Nanoseconds {
-		seconds--
-	}
-	return seconds
+	return now.Seconds - l.Seconds
 }
+
+// Unix is the time of the system's clock, in seconds.
+func (l Label) Unix() int64 { return int64(l.Seconds) - epoch }
 
 // Pack returns the label's bytes.
 func (l Label) Pack() (b [Size]byte) {

@@ -198,9 +198,10 @@ func stopped(pid int, status unix.WaitStatus) {
 func (p *tracee) count() {
 	p.stops++
 	if listed {
-		var regs unix.PtraceRegs
-		must(unix.PtraceGetRegs(p.pid, &regs))
-		fmt.Println("stop", p.who, p.stops, regs.Orig_rax)
+		call, err := os.ReadFile(fmt.Sprintf("/proc/%d/syscall", p.pid))
+		must(err)
+		number, _, _ := strings.Cut(string(call), " ")
+		fmt.Println("stop", p.who, p.stops, number)
 	}
 	if p.at != 0 && p.stops == p.at && !done {
 		p.there = true
