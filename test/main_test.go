@@ -12,6 +12,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // A path is one way in which a chain of catena's tools can run. Each names a
@@ -120,7 +123,17 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
+// heedInternalSignals undoes what make does to those it starts: posix_spawn(3) leaves
+// the C library's own two signals ignored.
+func heedInternalSignals() {
+	var byDefault [4]uintptr // struct sigaction of the kernel: SIG_DFL, no flags, no mask
+	for _, signal := range []uintptr{32, 33} {
+		unix.RawSyscall6(unix.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(&byDefault)), 0, 8, 0, 0)
+	}
+}
+
 func run(m *testing.M) int {
+	heedInternalSignals()
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
 	must(err)
 	root = strings.TrimSpace(string(out))

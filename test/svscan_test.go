@@ -735,6 +735,8 @@ func TestSvscanLeavesNothingRunningWheneverTERMComes(t *testing.T) {
 			}
 			y.kill(y.main, unix.SIGKILL)
 			svscan.Wait()
+			// Nobody can know of a supervisor that is on its way to its lock.
+			y.await("those on their way have arrived", y.allHoldTheirLocks)
 			svscan = y.svscan()
 		}
 		pause()
@@ -744,6 +746,28 @@ func TestSvscanLeavesNothingRunningWheneverTERMComes(t *testing.T) {
 		}
 	}
 	y.saysNothing()
+}
+
+// allHoldTheirLocks tells whether every supervisor there is has its lock, and no child
+// of a svscan is still to become one.
+func (y *yard) allHoldTheirLocks() bool {
+	for _, p := range y.tenants() {
+		switch p.name {
+		case "svscan":
+			return false
+		case "supervise":
+			lock, err := os.Open(p.cwd + "/supervise/lock")
+			if err != nil {
+				return false
+			}
+			err = unix.Flock(int(lock.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+			lock.Close()
+			if err == nil {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // A logger does not end by itself if a process that the service has left behind
