@@ -123,17 +123,21 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
-// heedInternalSignals undoes what make does to those it starts: posix_spawn(3) leaves
-// the C library's own two signals ignored.
-func heedInternalSignals() {
-	var byDefault [4]uintptr // struct sigaction of the kernel: SIG_DFL, no flags, no mask
-	for _, signal := range []uintptr{32, 33} {
-		unix.RawSyscall6(unix.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(&byDefault)), 0, 8, 0, 0)
+// heedSignals gives every ignored signal its default action, for what the tests start:
+// make leaves the C library's own two signals ignored (posix_spawn(3) does), nohup HUP.
+func heedSignals() {
+	const ignored = 1             // SIG_IGN
+	var was, byDefault [4]uintptr // struct sigaction of the kernel
+	for signal := uintptr(1); signal <= 64; signal++ {
+		unix.RawSyscall6(unix.SYS_RT_SIGACTION, signal, 0, uintptr(unsafe.Pointer(&was)), 8, 0, 0)
+		if was[0] == ignored {
+			unix.RawSyscall6(unix.SYS_RT_SIGACTION, signal, uintptr(unsafe.Pointer(&byDefault)), 0, 8, 0, 0)
+		}
 	}
 }
 
 func run(m *testing.M) int {
-	heedInternalSignals()
+	heedSignals()
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
 	must(err)
 	root = strings.TrimSpace(string(out))

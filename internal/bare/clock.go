@@ -17,11 +17,11 @@ func Clock(which int) (now unix.Timespec) {
 // nanoseconds.
 func SinceBoot() int64 {
 	now := Clock(unix.CLOCK_BOOTTIME)
-	return now.Sec*1e9 + now.Nsec
+	return int64(now.Sec)*1e9 + int64(now.Nsec)
 }
 
 // Sleep sleeps for so many nanoseconds, less if a signal comes.
 func Sleep(nanoseconds int64) {
-	t := unix.Timespec{Sec: nanoseconds / 1e9, Nsec: nanoseconds % 1e9}
+	t := unix.NsecToTimespec(nanoseconds)
 	unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0)
 }

@@ -77,18 +77,3 @@ func Rename(dir int, from, to string) Errno {
 	_, _, err := unix.RawSyscall6(unix.SYS_RENAMEAT2, uintptr(dir), at, uintptr(dir), at+uintptr(second), 0, 0)
 	return err
 }
-
-// WriteAt writes p at an offset in one call; a part is an error.
-func WriteAt(fd int, p []byte, offset int64) Errno {
-	n, _, err := unix.RawSyscall6(unix.SYS_PWRITE64, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(offset), 0, 0)
-	if err == 0 && int(n) < len(p) {
-		return unix.ENOSPC
-	}
-	return err
-}
-
-// ReadAt reads into p from an offset in one call.
-func ReadAt(fd int, p []byte, offset int64) (n int, err Errno) {
-	r, _, err := unix.RawSyscall6(unix.SYS_PREAD64, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(offset), 0, 0)
-	return int(r), err
-}

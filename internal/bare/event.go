@@ -46,7 +46,7 @@ func (p Poll) At(i int) Event { return Event{ready[i].Fd, ready[i].Pad} }
 // forever if that is negative.
 func WaitFor(fd int, milliseconds int64) {
 	poll := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
-	limit := unix.Timespec{Sec: milliseconds / 1e3, Nsec: milliseconds % 1e3 * 1e6}
+	limit := unix.NsecToTimespec(max(milliseconds, 0) * 1e6)
 	at := uintptr(unsafe.Pointer(&limit))
 	if milliseconds < 0 {
 		at = 0

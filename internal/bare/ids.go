@@ -13,20 +13,20 @@ import (
 
 // Setgroups sets the supplementary groups.
 func Setgroups(gids []uint32) Errno {
-	_, _, err := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(len(gids)), uintptr(unsafe.Pointer(unsafe.SliceData(gids))), 0)
+	_, _, err := unix.RawSyscall(sysSetgroups, uintptr(len(gids)), uintptr(unsafe.Pointer(unsafe.SliceData(gids))), 0)
 	return err
 }
 
 // Setgid sets the group id; the real, effective and saved one for root.
 func Setgid(gid uint32) Errno {
-	_, _, err := unix.RawSyscall(unix.SYS_SETGID, uintptr(gid), 0, 0)
+	_, _, err := unix.RawSyscall(sysSetgid, uintptr(gid), 0, 0)
 	return err
 }
 
 // Setuid sets the user id; the real, effective and saved one for root.
 func Setuid(uid uint32) Errno {
-	was, _, _ := unix.RawSyscall(unix.SYS_GETEUID, 0, 0, 0)
-	_, _, err := unix.RawSyscall(unix.SYS_SETUID, uintptr(uid), 0, 0)
+	was, _, _ := unix.RawSyscall(sysGeteuid, 0, 0, 0)
+	_, _, err := unix.RawSyscall(sysSetuid, uintptr(uid), 0, 0)
 	newID.set, newID.stillRoot = true, was == 0 && uid == 0
 	return err
 }

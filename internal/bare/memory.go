@@ -69,7 +69,7 @@ func Scratch(n int) []byte {
 
 // mapped asks the kernel for n bytes of their own.
 func mapped(n int) (uintptr, bool) {
-	addr, _, err := unix.RawSyscall6(unix.SYS_MMAP, 0, uintptr(n),
+	addr, _, err := unix.RawSyscall6(sysMmap, 0, uintptr(n),
 		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uintptr(0), 0)
 	return addr, err == 0
 }

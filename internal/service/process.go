@@ -86,7 +86,7 @@ func FromStatus(s Status) (r Record, ok bool) {
 		return r, false
 	}
 	real := bare.Clock(unix.CLOCK_REALTIME)
-	since := (s.Since.Unix()-real.Sec)*1e9 - real.Nsec + bare.SinceBoot()
+	since := (s.Since.Unix()-int64(real.Sec))*1e9 - int64(real.Nsec) + bare.SinceBoot()
 	if started < since-apart || started > since+apart {
 		return r, false
 	}

@@ -20,7 +20,7 @@ type Label struct {
 
 // FromUnix is the label of a time of the system's clock.
 func FromUnix(t unix.Timespec) Label {
-	return Label{uint64(int64(epoch) + t.Sec), uint32(t.Nsec)}
+	return Label{uint64(int64(epoch) + int64(t.Sec)), uint32(t.Nsec)}
 }
 
 // Since is how many seconds have passed from l to now as daemontools counts them,
