@@ -2,7 +2,7 @@
 //
 // Usage:
 //
-//	svc [-udoxpchaitkq12w] service ...
+//	svc [-udoxpchaitkq12wlL+=] service ...
 package main
 
 import (

@@ -2,7 +2,7 @@
 //
 // Usage:
 //
-//	svscan [dir]
+//	svscan [-1] [dir]
 package main
 
 import (

@@ -25,6 +25,45 @@ func fork(signal uintptr) (pid int, err Errno) {
 	return int(r), err
 }
 
+// ForkSharing is Fork but for the descriptors, which the child shares with its parent:
+// what either of them opens or closes, it does so for both, until the child calls
+// CloseFrom. A copy of very many would be slow. Where that cannot be had the child has
+// a copy, and CloseFrom works all the same.
+func ForkSharing() (pid int, err Errno) {
+	r, _, err := unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_FILES, 0, 0, 0, 0, 0)
+	if err == unix.EINVAL { // qemu-user
+		return Fork()
+	}
+	return int(r), err
+}
+
+// CloseFrom gives the process descriptors of its own: those below fd, and no others.
+func CloseFrom(fd int) Errno {
+	const last = 1<<32 - 1
+	_, _, err := unix.RawSyscall(unix.SYS_CLOSE_RANGE, uintptr(fd), last, unix.CLOSE_RANGE_UNSHARE)
+	return err
+}
+
+// LastDescriptor is the highest open descriptor; ok is false where there is no /proc
+// to tell.
+func LastDescriptor() (last int, ok bool) {
+	fd, err := Open("/proc/self/fd", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != 0 {
+		return 0, false
+	}
+	files := ReadDirectory(fd)
+	for {
+		name, err := files.Next()
+		if err != 0 || name == "" {
+			Close(fd)
+			return last, err == 0
+		}
+		if n, digits := Number(name); digits > 0 && int(n) != fd {
+			last = max(last, int(n))
+		}
+	}
+}
+
 // Exit codes of Spawn's child where the program has none. They are its own, so that
 // they are not taken for the program's.
 const (

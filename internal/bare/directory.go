@@ -28,6 +28,16 @@ func Mkdir(dir int, path string, mode uint32) Errno {
 	return err
 }
 
+// Rmdir removes an empty directory.
+func Rmdir(dir int, path string) Errno {
+	at, err := cpath(path)
+	if err != 0 {
+		return err
+	}
+	_, _, err = unix.RawSyscall(unix.SYS_UNLINKAT, uintptr(dir), at, unix.AT_REMOVEDIR)
+	return err
+}
+
 // Mkfifo makes a FIFO.
 func Mkfifo(dir int, path string, mode uint32) Errno {
 	at, err := cpath(path)

@@ -27,6 +27,12 @@ func (p Poll) Add(fd int, e Event) Errno {
 	return err
 }
 
+// Remove waits no more for input on a descriptor. Closing it does the same, but only
+// once no child has a copy of it.
+func (p Poll) Remove(fd int) {
+	unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.fd), unix.EPOLL_CTL_DEL, uintptr(fd), 0, 0, 0)
+}
+
 var ready [64]unix.EpollEvent
 
 // Wait waits for input, at most for so many milliseconds, or forever if that is
@@ -38,6 +44,18 @@ func (p Poll) Wait(milliseconds int) int {
 	}
 	return int(n)
 }
+
+// Until is how many milliseconds are left until a time since boot in nanoseconds,
+// rounded up, as Wait takes it: negative is for ever, and so is Never.
+func Until(at int64) (milliseconds int) {
+	if at == Never {
+		return -1
+	}
+	return int(max(0, at-SinceBoot()+1e6-1) / 1e6)
+}
+
+// Never is a time that does not come.
+const Never = 1<<63 - 1
 
 // At is an event of the last Wait.
 func (p Poll) At(i int) Event { return Event{ready[i].Fd, ready[i].Pad} }

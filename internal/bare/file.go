@@ -155,6 +155,11 @@ type Identity struct {
 	device, inode uint64
 }
 
+// Append writes the identity as text: the device and the inode, in decimal.
+func (id Identity) Append(b *Buffer) bool {
+	return b.AppendNumber(id.device) && b.Append(".") && b.AppendNumber(id.inode)
+}
+
 // Identify returns a file's identity and mode, following symbolic links.
 func Identify(path string) (id Identity, mode uint16, err Errno) {
 	at, err := cpath(path)
@@ -163,6 +168,15 @@ func Identify(path string) (id Identity, mode uint16, err Errno) {
 	}
 	return identify(Cwd, at)
 }
+
+// IdentifyOpen is the identity of an open file.
+func IdentifyOpen(fd int) (Identity, Errno) {
+	var x unix.Statx_t
+	_, _, err := unix.RawSyscall6(unix.SYS_STATX, uintptr(fd), uintptr(unsafe.Pointer(&noPath)), unix.AT_EMPTY_PATH, unix.STATX_INO, uintptr(unsafe.Pointer(&x)), 0)
+	return Identity{uint64(x.Dev_major)<<32 | uint64(x.Dev_minor), x.Ino}, err
+}
+
+var noPath [1]byte
 
 func identify(dir int, path uintptr) (id Identity, mode uint16, err Errno) {
 	var x unix.Statx_t

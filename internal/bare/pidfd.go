@@ -6,17 +6,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ForkWatched is Fork that also returns a pidfd of the child, closed on exec. It
-// becomes readable when the child ends.
-func ForkWatched() (pid, pidfd int, err Errno) {
-	if HostSpawn != nil {
-		return -1, -1, unix.ENOSYS
-	}
-	fd := int32(-1)
-	r, _, err := unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_PIDFD, 0, uintptr(unsafe.Pointer(&fd)), 0, 0, 0)
-	return int(r), int(fd), err
-}
-
 // Signal sends a signal through a pidfd: to that process and no other.
 func Signal(pidfd int, signal unix.Signal) Errno {
 	_, _, err := unix.RawSyscall6(unix.SYS_PIDFD_SEND_SIGNAL, uintptr(pidfd), uintptr(signal), 0, 0, 0, 0)

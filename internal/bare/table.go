@@ -30,18 +30,30 @@ func (t *Table[T]) At(i int) *T {
 func (t *Table[T]) Grow(n int) bool {
 	if n > t.cap {
 		var element T
-		room := max(n, 2*t.cap, int(pageSize/unsafe.Sizeof(element)))
-		at, ok := mapped(room * int(unsafe.Sizeof(element)))
+		room, old := max(n, 2*t.cap), t.cap*int(unsafe.Sizeof(element))
+		at, ok := zeroed(room * int(unsafe.Sizeof(element)))
 		if !ok {
 			return false
 		}
-		if t.cap > 0 {
-			old := t.cap * int(unsafe.Sizeof(element))
-			copy(bytesAt(at, old), bytesAt(t.at, old))
+		copy(bytesAt(at, old), bytesAt(t.at, old))
+		if old > pageSize {
 			unix.RawSyscall(unix.SYS_MUNMAP, t.at, uintptr(old), 0)
 		}
 		t.at, t.cap = at, room
 	}
 	t.n = max(t.n, n)
 	return true
+}
+
+// zeroed is memory for a table: in the arena if it is small, because a page of its own
+// is much for the table of a program that needs one element.
+func zeroed(n int) (uintptr, bool) {
+	if n > pageSize {
+		return mapped(n)
+	}
+	at, ok := allocate(n)
+	if ok {
+		clear(bytesAt(at, n))
+	}
+	return at, ok
 }

@@ -6,15 +6,18 @@ import (
 	"catena/internal/bare"
 )
 
-// The files that say how a service is supervised, under the names that s6 gave them.
-// None of them needs to be there.
+// The files that say how a service is supervised, under the names that s6 gave them,
+// but for the last two. None of them needs to be there.
 const (
-	Finish          = "./finish"          // run when the service has died
-	TimeoutFinish   = "timeout-finish"    // milliseconds until finish is killed; 0 is never
-	TimeoutKill     = "timeout-kill"      // milliseconds from svc -d to KILL; 0 is never
-	DownSignal      = "down-signal"       // what svc -d sends in place of TERM
-	NotificationFD  = "notification-fd"   // where the service writes a newline when it is ready
-	MaxRestartDelay = "max-restart-delay" // ours: milliseconds that the delay may grow to
+	Finish          = "./finish"              // run when the service has died
+	TimeoutFinish   = "timeout-finish"        // milliseconds until finish is killed; 0 is never
+	TimeoutKill     = "timeout-kill"          // milliseconds from svc -d to KILL; 0 is never
+	DownSignal      = "down-signal"           // what svc -d sends in place of TERM
+	NotificationFD  = "notification-fd"       // where the service writes a newline when it is ready
+	MaxDeathTally   = "max-death-tally"       // how many deaths are kept; none without the file
+	TimeoutKillPG   = "flag-timeout-killpg"   // if it is there, timeout-kill is for the process group
+	MaxRestartDelay = "max-restart-delay"     // milliseconds that the delay may grow to
+	KillDescendants = "flag-kill-descendants" // if it is there, a service leaves nothing behind
 )
 
 // optionRoom holds what Option returns.
@@ -41,18 +44,21 @@ func Option(dir int, name string) (value string, err bare.Errno) {
 	return value, 0
 }
 
-// A State is what a supervisor publishes besides the status, for svstat -l: in the
-// lock file, behind the records.
+// A State is what a supervisor publishes besides the status, for svstat -l and for the
+// next supervisor: in the lock file, behind the records.
 type State struct {
 	Starts uint32          // since the supervisor began
 	Ended  unix.WaitStatus // how the service ended the last time
 	Known  bool            // whether that is known
 	Ready  bool            // whether the service has said that it is
+	Asked  bool            // svc has asked for a start, which is still to come
+	Exit   bool            // the supervisor is to end once the service is down
+	Kill   int64           // when the process is killed, since boot in ns; 0 is never
 }
 
 const (
 	stateMagic = "state  1"
-	stateSize  = 24
+	stateSize  = 32
 	stateAt    = 2 * recordSize
 )
 
@@ -62,7 +68,8 @@ func WriteState(lock int, s State) bare.Errno {
 	copy(b[:], stateMagic)
 	putWord(b[8:12], uint64(s.Starts))
 	putWord(b[12:16], uint64(s.Ended))
-	b[16], b[17] = asByte(s.Known), asByte(s.Ready)
+	b[16], b[17], b[18], b[19] = asByte(s.Known), asByte(s.Ready), asByte(s.Asked), asByte(s.Exit)
+	putWord(b[24:32], uint64(s.Kill))
 	return bare.WriteAt(lock, b[:], stateAt)
 }
 
@@ -75,7 +82,8 @@ func ReadState(lock int) (s State, ok bool) {
 	}
 	s.Starts = uint32(getWord(b[8:12]))
 	s.Ended = unix.WaitStatus(getWord(b[12:16]))
-	s.Known, s.Ready = b[16] != 0, b[17] != 0
+	s.Known, s.Ready, s.Asked, s.Exit = b[16] != 0, b[17] != 0, b[18] != 0, b[19] != 0
+	s.Kill = int64(getWord(b[24:32]))
 	return s, true
 }
 

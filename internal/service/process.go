@@ -72,6 +72,13 @@ func startTime(pid int) (since int64, state byte, err bare.Errno) {
 	return since * tick, state, 0
 }
 
+// StartedSince tells whether a process was started after a time since boot in
+// nanoseconds, or in the tick before it.
+func StartedSince(pid int, since int64) bool {
+	started, _, err := startTime(pid)
+	return err == 0 && started >= since-tick
+}
+
 // FromStatus is the record of the process that a status names, where nobody has made
 // one: a supervisor of daemontools was killed, or somebody has removed the lock. That
 // process is the service if it was started when the service was, by the system's

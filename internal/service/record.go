@@ -45,11 +45,14 @@ const (
 	OfSupervise = 1 // the supervisor
 )
 
-// NewRecord is the record of this process.
-func NewRecord(since tai64.Label) Record {
-	r := Record{PID: uint32(bare.Getpid()), Since: since}
-	r.Started, _, _ = startTime(int(r.PID))
-	r.Made = bare.SinceBoot()
+// NewRecord is the record of this process, which was forked after begun, since boot in
+// nanoseconds. If no tick has come since, then that is when it was started; otherwise
+// /proc has to tell.
+func NewRecord(since tai64.Label, begun int64) Record {
+	r := Record{PID: uint32(bare.Getpid()), Since: since, Made: bare.SinceBoot()}
+	if r.Started = begun / tick * tick; r.Started != r.Made/tick*tick {
+		r.Started, _, _ = startTime(int(r.PID))
+	}
 	return r
 }
 

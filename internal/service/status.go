@@ -15,6 +15,7 @@ const (
 	Run       = "./run"
 	Down      = "down"
 	Pipe      = "supervise/pipe" // ours: between a service and its log
+	Log       = "log"
 	Folder    = "supervise"
 	Lock      = "supervise/lock"
 	Control   = "supervise/control"
@@ -72,17 +73,22 @@ func UnpackStatus(b [StatusSize]byte) (s Status) {
 // WriteStatus publishes a status: whoever reads meanwhile has the old one or the
 // new one.
 func WriteStatus(dir int, s Status) bare.Errno {
-	fd, err := bare.OpenAt(dir, StatusNew, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_CLOEXEC, 0o644)
+	b := s.Pack()
+	return replaceFile(dir, StatusNew, StatusNow, b[:])
+}
+
+// replaceFile writes a file under another name first.
+func replaceFile(dir int, other, name string, b []byte) bare.Errno {
+	fd, err := bare.OpenAt(dir, other, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_CLOEXEC, 0o644)
 	if err != 0 {
 		return err
 	}
-	b := s.Pack()
-	err = bare.Write(fd, b[:])
+	err = bare.Write(fd, b)
 	bare.Close(fd)
 	if err != 0 {
 		return err
 	}
-	return bare.Rename(dir, StatusNew, StatusNow)
+	return bare.Rename(dir, other, name)
 }
 
 // ReadStatus reads the status; ok is false if the file has another size.

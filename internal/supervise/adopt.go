@@ -7,59 +7,66 @@ import (
 
 // adopt takes over what a supervisor that was killed has left: what was wanted,
 // and the process, if it still runs. A supervisor that ended in good order leaves
-// nothing, and neither does another boot. Anything but Continue is a failure,
-// which has been said.
-func (s *Service) adopt(p *bare.Process, boot service.Boot) bare.Exit {
+// nothing, and neither does another boot. Unfinished means that the process has died
+// and nobody has dealt with that. Exit is Continue or a failure, which has been said.
+func (s *Service) adopt(p *bare.Process) (unfinished bool, exit bare.Exit) {
 	status, ok, _ := service.ReadStatus(s.dir)
-	record, found := service.ReadRecord(s.lock, service.OfRun, boot)
+	record, found := service.ReadRecord(s.lock, service.OfRun, loop.boot)
 	left := found == service.ThisOne
 	if found == service.NoRecord && ok {
 		record, left = service.FromStatus(status)
 	}
 	s.since = now()
-	if left {
-		s.started = record.Made
-		s.state, _ = service.ReadState(s.lock)
-		if ok && (status.Want == service.WantUp || status.Want == service.WantDown || status.Want == service.WantOnce) {
-			s.want = status.Want
-		}
-		if ok && status.PID == 0 {
-			s.since = status.Since
-		}
+	s.setApart()
+	if !left {
+		s.start = s.want == service.WantUp
+		// The status of a supervisor that ended in good order must not be taken
+		// for that of one that was killed, once there is a record.
+		s.announce(p)
+		return false, s.record(p, service.Record{})
 	}
-	if left && record.PID != 0 {
+	s.started = record.Made
+	s.state, _ = service.ReadState(s.lock)
+	if ok && (status.Want == service.WantUp || status.Want == service.WantDown || status.Want == service.WantOnce) {
+		s.want = status.Want
+	}
+	if ok && status.PID == 0 {
+		s.since = status.Since
+	}
+	if record.PID != 0 {
 		pidfd, err := record.Process()
 		if err != 0 {
-			return p.FatalErrno(err, "unable to tell whether the process of ", s.name.String(), " still runs")
+			return false, p.FatalErrno(err, "unable to tell whether the process of ", s.name.String(), " still runs")
 		}
 		if pidfd >= 0 {
 			s.take(p, pidfd, record)
 			s.paused = ok && status.Paused && int(status.PID) == s.pid
-			return s.record(p, record, boot)
+			return false, s.record(p, record)
 		}
+		unfinished = !record.Finish
 	}
-	s.start = s.want == service.WantUp
-	if !left {
-		// The status of a supervisor that ended in good order must not be taken
-		// for that of one that was killed, once there is a record.
-		s.announce(p)
-	}
-	return s.record(p, service.Record{Made: s.started}, boot)
+	s.start = s.state.Asked || s.want == service.WantUp && !s.state.Exit
+	s.state.Kill = 0
+	return unfinished, s.record(p, service.Record{Made: s.started})
 }
 
 // take makes a process that was found running the service's.
 func (s *Service) take(p *bare.Process, pidfd int, r service.Record) {
 	s.process = pidfd
-	if r.Finish {
-		s.finishing = int(r.PID)
-		s.allowFinish(p)
+	if !r.Finish {
+		s.pid, s.since = int(r.PID), r.Since
+		s.start, s.state.Asked = false, false
 		return
 	}
-	s.pid, s.since = int(r.PID), r.Since
+	s.finishing = int(r.PID)
+	s.start = s.state.Asked
+	if s.state.Kill == 0 {
+		s.allowFinish(p)
+	}
 }
 
-func (s *Service) record(p *bare.Process, r service.Record, boot service.Boot) bare.Exit {
-	if err := service.WriteRecord(s.lock, service.OfRun, r, boot); err != 0 {
+func (s *Service) record(p *bare.Process, r service.Record) bare.Exit {
+	if err := service.WriteRecord(s.lock, service.OfRun, r, loop.boot); err != 0 {
 		return p.FatalErrno(err, "unable to write ", s.name.String(), "/", service.Lock)
 	}
 	return bare.Continue

@@ -10,7 +10,7 @@ import (
 // open makes and opens the files of a service directory, takes its lock, and
 // adopts the process that a killed supervisor has left. Anything but Continue is a
 // failure, which has been said.
-func (s *Service) open(p *bare.Process, boot service.Boot) bare.Exit {
+func (s *Service) open(p *bare.Process, place int) bare.Exit {
 	s.process, s.ready = -1, -1
 	s.want = service.WantUp
 	name := s.name.String()
@@ -33,17 +33,27 @@ func (s *Service) open(p *bare.Process, boot service.Boot) bare.Exit {
 	if s.control, err = openFifo(s.dir, service.Control); err != 0 {
 		return p.FatalErrno(err, "unable to read ", name, "/", service.Control)
 	}
-	if exit := s.adopt(p, boot); exit != bare.Continue {
+	unfinished, exit := s.adopt(p)
+	if exit != bare.Continue {
 		return exit
 	}
-	if err := service.WriteRecord(s.lock, service.OfSupervise, service.NewRecord(now()), boot); err != 0 {
+	self := loop.self
+	self.Since = now()
+	if err := service.WriteRecord(s.lock, service.OfSupervise, self, loop.boot); err != 0 {
 		return p.FatalErrno(err, "unable to write ", name, "/", service.Lock)
 	}
 	s.announce(p)
 	// Last, because it is what tells others that the rest is there. It is held
 	// open for reading and never read.
-	if _, err = openFifo(s.dir, service.OK); err != 0 {
+	if s.ok, err = openFifo(s.dir, service.OK); err != 0 {
 		return p.FatalErrno(err, "unable to read ", name, "/", service.OK)
+	}
+	if err := loop.poll.Add(s.control, bare.Event{Which: int32(place), Kind: commandEvent}); err != 0 {
+		return p.FatalErrno(err, "unable to wait for events")
+	}
+	s.watch(p, place)
+	if unfinished {
+		s.ended(p, place, 0, false)
 	}
 	return bare.Continue
 }

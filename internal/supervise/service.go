@@ -1,11 +1,11 @@
-// Package supervise keeps services running: the state machine of one, and the
-// loop that waits for all of a table at once. It is bare code: it never needs
-// memory after it has started, and has one thread.
+// Package supervise keeps services running: the state machine of one, and what a
+// process that supervises any number of them shares. It is bare code: it needs no
+// memory for a service after it has taken it on, and has one thread.
 //
 // What must hold, whatever is killed whenever: a service never runs twice. Its
 // process carries the lock of the directory from the fork until it has written
-// down who it is and execs (service.Record), so the next supervisor, which needs
-// the lock, finds it.
+// down who it is (service.Record), so the next supervisor, which needs the lock,
+// finds it.
 package supervise
 
 import (
@@ -23,29 +23,35 @@ import (
 // It is started when svc asks for it, and when it has died and is wanted up, but
 // never sooner than a second after its last start.
 type Service struct {
+	used bool
 	name bare.Text // the directory, as it was given
 	dir  int       // where its files are: a descriptor or bare.Cwd
 
-	lock, control int  // descriptors
-	process       int  // a pidfd, of run or of finish; -1 if the service is down
-	pid           int  // of run; 0 if that does not run
-	finishing     int  // the pid of finish; likewise
-	child         bool // the process is ours to reap, and not adopted
-	ready         int  // where it says that it is ready; -1 if it cannot any more
+	// Of a log: the directory of the service that it is the log of, and which one is
+	// its own there, for that is all that its process can still find out by then.
+	base     int
+	id       bare.Identity
+	standard int // the standard descriptor that is an end of the pipe, or service.NoPipe
+
+	lock, control, ok int // descriptors
+	pid               int // of run; 0 if that does not run
+	finishing         int // the pid of finish; likewise
+	process           int // a pidfd of the one that runs, if it was adopted; -1 for a child
+	ready             int // where it says that it is ready; -1 if it cannot any more
 
 	want    byte // service.WantUp, WantDown or WantOnce
 	start   bool // it is to be started, as soon as it may be
-	asked   bool // because svc has asked for that
-	exit    bool // the supervisor is to end once it is down
-	done    bool // and has
 	paused  bool
+	done    bool // it is down, and its supervision has ended
+	group   bool // signals are for the process group: svc has said so
+	apart   bool // what it leaves is killed
+	left    int  // how often that has been tried; 0 if it has left nothing
 	since   tai64.Label
 	started int64 // of the last start, since boot in ns; 0 if there was none
 	retry   int64 // when a start that failed is tried again; likewise
-	kill    int64 // when the process is killed; likewise
 	delay   int64 // from one start to the next, in ns
 
-	state service.State
+	state service.State // what others may know, and the next supervisor must
 
 	unpublished bool // the status could not be written
 }

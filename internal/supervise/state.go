@@ -10,8 +10,8 @@ import (
 
 func now() tai64.Label { return tai64.FromUnix(bare.Clock(unix.CLOCK_REALTIME)) }
 
-// announce publishes the status and the state. A disk that is full is no reason to stop: it is
-// said once, and tried again until it works.
+// announce publishes the status and the state. A disk that is full is no reason to
+// stop: it is said once, and tried again until it works.
 func (s *Service) announce(p *bare.Process) {
 	service.WriteState(s.lock, s.state) // first: the status is what others watch
 	err := service.WriteStatus(s.dir, service.Status{
@@ -26,12 +26,15 @@ func (s *Service) announce(p *bare.Process) {
 // due is when the service has something to do unasked, since boot in nanoseconds,
 // or never.
 func (s *Service) due() int64 {
-	at := int64(never)
+	at := int64(bare.Never)
 	if s.start && s.down() {
 		at = max(s.retry, s.mayStart())
 	}
-	if s.kill != 0 {
-		at = min(at, s.kill)
+	if s.state.Kill != 0 {
+		at = min(at, s.state.Kill)
+	}
+	if s.left > 0 {
+		at = min(at, bare.SinceBoot()+soon)
 	}
 	if s.unpublished {
 		at = min(at, bare.SinceBoot()+second)
@@ -39,9 +42,7 @@ func (s *Service) due() int64 {
 	return at
 }
 
-const never = 1<<63 - 1
-
-func (s *Service) down() bool { return s.process < 0 }
+func (s *Service) down() bool { return s.pid == 0 && s.finishing == 0 && s.left == 0 }
 
 // mayStart is when the service may be started: at once the first time, and else the
 // delay after the last start.
@@ -53,21 +54,32 @@ func (s *Service) mayStart() int64 {
 }
 
 // act does what is due.
-func (s *Service) act(p *bare.Process, with *with) {
+func (s *Service) act(p *bare.Process, place int) {
 	if s.unpublished {
 		s.announce(p)
 	}
-	if s.kill != 0 && bare.SinceBoot() >= s.kill {
-		s.kill = 0
-		bare.Signal(s.process, unix.SIGKILL)
+	if s.state.Kill != 0 && bare.SinceBoot() >= s.state.Kill {
+		s.state.Kill = 0
+		s.group = s.pid != 0 && bare.Exists(s.dir, service.TimeoutKillPG) == 0
+		s.send(p, unix.SIGKILL)
+		s.group = false
+	}
+	if s.left > 0 {
+		s.wipe(p)
 	}
 	if s.start && s.down() && bare.SinceBoot() >= max(s.retry, s.mayStart()) {
-		s.launch(p, with)
+		s.launch(p, place)
+	}
+	if s.state.Exit && s.down() && !s.state.Asked && !s.done {
+		s.done = true
+		service.EraseRecord(s.lock, service.OfRun)
+		service.EraseRecord(s.lock, service.OfSupervise)
+		s.announce(p)
 	}
 }
 
 // launch starts the service.
-func (s *Service) launch(p *bare.Process, with *with) {
+func (s *Service) launch(p *bare.Process, place int) {
 	begun, since := bare.SinceBoot(), now()
 	theirs := -1
 	fd := int(s.number(p, service.NotificationFD, noNotification))
@@ -79,9 +91,16 @@ func (s *Service) launch(p *bare.Process, with *with) {
 			return
 		}
 	}
-	pid, pidfd, err := bare.ForkWatched()
+	shared := loop.share > 0 && theirs < 0
+	s.setApart()
+	pid, err := 0, bare.Errno(0)
+	if s.apart {
+		pid, err = s.forkApart()
+	} else {
+		pid, err = fork(shared)
+	}
 	if err == 0 && pid == 0 {
-		bare.Quit(s.become(p, with.boot, since, fd, theirs))
+		bare.Quit(s.become(p, begun, since, shared, fd, theirs))
 	}
 	if theirs >= 0 {
 		bare.Close(theirs)
@@ -92,22 +111,29 @@ func (s *Service) launch(p *bare.Process, with *with) {
 		p.WarnErrno(err, "unable to fork for ", s.name.String(), ", trying again in a second")
 		return
 	}
-	s.pid, s.process, s.child = pid, pidfd, true
-	s.start, s.asked, s.paused = false, false, false
+	s.pid = pid
+	s.start, s.state.Asked, s.paused = false, false, false
 	s.since, s.started = since, begun
 	s.state.Starts++
 	s.state.Ready = false
-	s.watch(p, with)
+	s.watch(p, place)
 	s.announce(p)
 }
 
 // noNotification stands for the descriptor of a service that has none.
 const noNotification = 1<<31 - 1
 
+func fork(shared bool) (pid int, err bare.Errno) {
+	if shared {
+		return bare.ForkSharing()
+	}
+	return bare.Fork()
+}
+
 // become is the child's part: it writes down who it is and execs run. It returns if
 // that fails.
-func (s *Service) become(p *bare.Process, boot service.Boot, since tai64.Label, fd, ready int) bare.Exit {
-	if exit := s.enter(p, boot, since, false); exit != bare.Continue {
+func (s *Service) become(p *bare.Process, begun int64, since tai64.Label, shared bool, fd, ready int) bare.Exit {
+	if exit := s.enter(p, begun, since, shared, false); exit != bare.Continue {
 		return exit
 	}
 	if ready >= 0 {
@@ -118,28 +144,49 @@ func (s *Service) become(p *bare.Process, boot service.Boot, since tai64.Label, 
 	return p.FatalErrno(err, "unable to start ", s.name.String(), "/run")
 }
 
-// enter is how a child begins, that of run or that of finish.
-func (s *Service) enter(p *bare.Process, boot service.Boot, since tai64.Label, finish bool) bare.Exit {
-	record := service.NewRecord(since)
+// enter is how a child begins, that of run or that of finish. It was forked after
+// begun, and shares its descriptors with its parent or does not.
+func (s *Service) enter(p *bare.Process, begun int64, since tai64.Label, shared, finish bool) bare.Exit {
+	record := service.NewRecord(since, begun)
 	record.Finish = finish
-	if err := service.WriteRecord(s.lock, service.OfRun, record, boot); err != 0 {
+	if err := service.WriteRecord(s.lock, service.OfRun, record, loop.boot); err != 0 {
 		// Unrecorded, it might be started a second time.
 		return p.FatalErrno(err, "unable to write ", s.name.String(), "/", service.Lock)
 	}
-	inherited.Restore()
-	if s.dir != bare.Cwd {
-		if err := bare.Fchdir(s.dir); err != 0 {
+	// The next supervisor may have the lock from here on, because it finds the record.
+	if s.base != bare.Cwd {
+		if err := bare.Fchdir(s.base); err != 0 {
 			return p.FatalErrno(err, "unable to switch to ", s.name.String())
 		}
 	}
+	if shared {
+		if err := bare.CloseFrom(loop.share); err != 0 {
+			return p.FatalErrno(err, "unable to close the files of other services")
+		}
+	}
+	if s.standard != service.NoPipe {
+		if err := service.JoinPipe(bare.Cwd, s.standard); err != 0 {
+			return p.FatalErrno(err, "unable to open the pipe of ", s.name.String())
+		}
+	}
+	if s.standard == service.PipeOfLog {
+		err := bare.Chdir(service.Log)
+		if id, _, _ := bare.Identify("."); err == 0 && id != s.id {
+			err = unix.ENOENT // another one has the name by now
+		}
+		if err != 0 {
+			return p.FatalErrno(err, "unable to switch to ", s.name.String())
+		}
+	}
+	RestoreForService()
 	return bare.Continue
 }
 
 // ended takes note of the death of the process, be it run or finish, and of how that
 // was, if it is known.
-func (s *Service) ended(p *bare.Process, with *with, how unix.WaitStatus, known bool) {
-	bare.Close(s.process)
-	s.process, s.child, s.kill = -1, false, 0
+func (s *Service) ended(p *bare.Process, place int, how unix.WaitStatus, known bool) {
+	s.forgetProcess()
+	s.state.Kill = 0
 	if s.finishing != 0 {
 		s.finishing = 0
 		const giveUp = 125
@@ -155,16 +202,40 @@ func (s *Service) ended(p *bare.Process, with *with, how unix.WaitStatus, known 
 	s.pid, s.paused = 0, false
 	s.since = now()
 	s.grow(p)
-	if bare.Exists(s.dir, service.Finish) == 0 && s.finish(p, with) {
+	if most := s.number(p, service.MaxDeathTally, 0); most != 0 {
+		err := service.AddDeath(s.dir, int(min(most, service.TallyMax)), s.state.Starts <= 1, s.since, how, known)
+		if err != 0 {
+			p.WarnErrno(err, "unable to count the death of ", s.name.String())
+		}
+	}
+	s.wipe(p)
+}
+
+// wipe kills what the service has left, if that is wanted, and goes on when that has
+// gone.
+func (s *Service) wipe(p *bare.Process) {
+	if s.apart && !s.clear() {
+		if s.left++; s.left == patience {
+			p.Warn("unable to kill everything that ", s.name.String(), " has left")
+		}
+		if s.left == 1 {
+			s.announce(p)
+		}
+		return
+	}
+	s.left = 0
+	if bare.Exists(s.dir, service.Finish) == 0 && s.finish(p) {
 		s.announce(p)
 		return
 	}
 	s.settle(p)
 }
 
-// settle is the state of a service whose process has died, and its finish.
+// settle is the state of a service whose process has died, and its finish. Its death
+// has been dealt with: no process is on record any more.
 func (s *Service) settle(p *bare.Process) {
-	s.start = !s.exit && (s.start || s.want == service.WantUp)
+	service.WriteRecord(s.lock, service.OfRun, service.Record{Made: s.started}, loop.boot)
+	s.start = !s.state.Exit && (s.start || s.want == service.WantUp)
 	s.announce(p)
 }
 
@@ -182,30 +253,30 @@ func (s *Service) grow(p *bare.Process) {
 // finish starts ./finish with how the service has died: its exit code, or 256 if a
 // signal killed it or nobody knows; that signal, or 0; and the name of the service.
 // False means that there is no finish running.
-func (s *Service) finish(p *bare.Process, with *with) bool {
-	pid, pidfd, err := bare.ForkWatched()
+func (s *Service) finish(p *bare.Process) bool {
+	begun, shared := bare.SinceBoot(), loop.share > 0
+	pid, err := fork(shared)
 	if err == 0 && pid == 0 {
-		bare.Quit(s.becomeFinish(p, with.boot))
+		bare.Quit(s.becomeFinish(p, begun, shared))
 	}
 	if err != 0 {
 		p.WarnErrno(err, "unable to fork for ", s.name.String(), "/finish")
 		return false
 	}
-	s.finishing, s.process, s.child = pid, pidfd, true
+	s.finishing = pid
 	s.allowFinish(p)
-	s.watch(p, with)
 	return true
 }
 
 // allowFinish sets when finish is killed.
 func (s *Service) allowFinish(p *bare.Process) {
 	if limit := s.number(p, service.TimeoutFinish, 5000); limit != 0 {
-		s.kill = bare.SinceBoot() + int64(min(limit, 1<<30))*1e6
+		s.state.Kill = bare.SinceBoot() + int64(min(limit, 1<<30))*1e6
 	}
 }
 
-func (s *Service) becomeFinish(p *bare.Process, boot service.Boot) bare.Exit {
-	if exit := s.enter(p, boot, now(), true); exit != bare.Continue {
+func (s *Service) becomeFinish(p *bare.Process, begun int64, shared bool) bare.Exit {
+	if exit := s.enter(p, begun, now(), shared, true); exit != bare.Continue {
 		return exit
 	}
 	code, signal := uint64(256), uint64(0)
@@ -245,8 +316,15 @@ func (s *Service) heard(p *bare.Process) {
 
 func (s *Service) forgetReadiness() {
 	if s.ready >= 0 {
-		bare.Close(s.ready)
+		Unwatch(s.ready)
 		s.ready = -1
+	}
+}
+
+func (s *Service) forgetProcess() {
+	if s.process >= 0 {
+		Unwatch(s.process)
+		s.process = -1
 	}
 }
 
@@ -255,53 +333,77 @@ func (s *Service) command(p *bare.Process, c byte) {
 	switch c {
 	case 'u':
 		s.want = service.WantUp
-		s.start, s.asked = s.pid == 0, s.pid == 0
+		s.start, s.state.Asked = s.pid == 0, s.pid == 0
 	case 'o':
 		s.want = service.WantOnce
-		s.start, s.asked = s.pid == 0, s.pid == 0
+		s.start, s.state.Asked = s.pid == 0, s.pid == 0
 	case 'd':
 		s.want = service.WantDown
-		s.start, s.asked = false, false
+		s.start, s.state.Asked = false, false
 		if s.pid == 0 {
 			break
 		}
-		s.signal(s.downSignal(p))
-		s.signal(unix.SIGCONT)
+		s.signal(p, s.downSignal(p))
+		s.signal(p, unix.SIGCONT)
 		s.paused = false
-		if limit := s.number(p, service.TimeoutKill, 0); limit != 0 && s.kill == 0 {
-			s.kill = bare.SinceBoot() + int64(min(limit, 1<<30))*1e6
+		if limit := s.number(p, service.TimeoutKill, 0); limit != 0 && s.state.Kill == 0 {
+			s.state.Kill = bare.SinceBoot() + int64(min(limit, 1<<30))*1e6
 		}
 	case 'x':
-		s.exit = true
+		s.state.Exit = true
+	case '+':
+		s.group = true
+	case '=':
+		s.group = false
 	case 'p':
 		s.paused = s.pid != 0
-		s.signal(unix.SIGSTOP)
+		s.signal(p, unix.SIGSTOP)
 	case 'c':
 		s.paused = false
-		s.signal(unix.SIGCONT)
+		s.signal(p, unix.SIGCONT)
 	case 'a':
-		s.signal(unix.SIGALRM)
+		s.signal(p, unix.SIGALRM)
 	case 'h':
-		s.signal(unix.SIGHUP)
+		s.signal(p, unix.SIGHUP)
 	case 'i':
-		s.signal(unix.SIGINT)
+		s.signal(p, unix.SIGINT)
 	case 'k':
-		s.signal(unix.SIGKILL)
+		s.signal(p, unix.SIGKILL)
 	case 't':
-		s.signal(unix.SIGTERM)
+		s.signal(p, unix.SIGTERM)
 	case 'q':
-		s.signal(unix.SIGQUIT)
+		s.signal(p, unix.SIGQUIT)
 	case '1':
-		s.signal(unix.SIGUSR1)
+		s.signal(p, unix.SIGUSR1)
 	case '2':
-		s.signal(unix.SIGUSR2)
+		s.signal(p, unix.SIGUSR2)
 	case 'w':
-		s.signal(unix.SIGWINCH)
+		s.signal(p, unix.SIGWINCH)
 	}
 }
 
-func (s *Service) signal(signal unix.Signal) {
+// signal sends a signal to the service, if it runs.
+func (s *Service) signal(p *bare.Process, signal unix.Signal) {
 	if s.pid != 0 {
+		s.send(p, signal)
+	}
+}
+
+// send sends a signal to the process that runs, run or finish, or to the process group
+// of run, if it has one of its own. A child keeps its pid until it is reaped.
+func (s *Service) send(p *bare.Process, signal unix.Signal) {
+	pid := max(s.pid, s.finishing)
+	if s.group {
+		group := bare.Getpgid(pid)
+		if group > 1 && group != bare.Getpgid(0) {
+			bare.Kill(-group, int(signal))
+			return
+		}
+		p.Warn(s.name.String(), " has no process group of its own")
+	}
+	if s.process >= 0 {
 		bare.Signal(s.process, signal)
+	} else {
+		bare.Kill(pid, int(signal))
 	}
 }

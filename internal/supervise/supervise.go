@@ -1,6 +1,8 @@
 package supervise
 
 import (
+	"golang.org/x/sys/unix"
+
 	"catena/internal/bare"
 	"catena/internal/execchain"
 )
@@ -16,8 +18,6 @@ var Supervise = execchain.Tool{
 	Stays: true,
 }
 
-var single [1]Service
-
 func supervise(p *bare.Process) bare.Exit {
 	if p.Args.Len() != 2 {
 		return p.Usage()
@@ -29,6 +29,41 @@ func supervise(p *bare.Process) bare.Exit {
 	if err := bare.Chdir(dir); err != 0 {
 		return p.FatalErrno(err, "unable to chdir to ", dir)
 	}
-	single[0] = Service{name: bare.Keep(dir), dir: bare.Cwd}
-	return run(p, single[:])
+	if exit := Begin(p); exit != bare.Continue {
+		return exit
+	}
+	place, exit := Add(p, bare.Keep(dir), bare.Cwd)
+	if exit != bare.Continue {
+		return exit
+	}
+	for !Done(place) {
+		for i := range Wait(Act(p)) {
+			if e := Event(i); e.Kind == SignalEvent {
+				obey(p, place)
+			} else {
+				Handle(p, e)
+			}
+		}
+	}
+	return 0
+}
+
+// obey does what a signal to supervise asks for: TERM, or INT, stops the service and
+// then supervise. (daemontools' supervise dies and leaves its service alone.)
+func obey(p *bare.Process, place int) {
+	switch NextSignal() {
+	case unix.SIGCHLD:
+		// Every child that has ended: those of before the exec as well.
+		for {
+			pid, how, err := bare.Reap()
+			if err != 0 || pid == 0 {
+				return
+			}
+			if !Ended(p, pid, how) {
+				loop.next = 0 // something that the service has left may be gone
+			}
+		}
+	case unix.SIGTERM, unix.SIGINT:
+		Stop(p, place)
+	}
 }

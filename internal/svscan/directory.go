@@ -97,4 +97,4 @@ func path(name, more string) string {
 	return bare.TextOf(pathRoom[:n])
 }
 
-var pathRoom [nameMax + 64]byte
+var pathRoom [256 + 64]byte // NAME_MAX is 255

@@ -6,28 +6,37 @@ import (
 	"catena/internal/bare"
 	"catena/internal/execchain"
 	"catena/internal/service"
+	"catena/internal/supervise"
 )
 
 // tend starts what is to run, stops what is to stop, and forgets what is gone. It
 // returns when there will be something to do again, since boot in nanoseconds, and
 // how many supervisors run.
 func tend(p *bare.Process, now int64) (next int64, left int) {
-	next = never
+	next = bare.Never
+	const most = 64 // starts, between which it hears of what else happens
+	starts := 0
 	for i := range services.Len() {
 		e := services.At(i)
 		if !e.used {
 			continue
 		}
+		e.forgetDone()
 		switch {
 		case scan.stopping:
 			next = min(next, stop(p, i, now))
 		case e.there && now < e.begin:
 			next = min(next, e.begin)
+		case e.there && starts == most:
+			next = now
 		case e.there:
 			next = min(next, startBoth(p, i, now))
 		case !e.of[main].running() && !e.of[log].running():
 			remove(e)
 			continue
+		}
+		if e.of[main].started == now {
+			starts++
 		}
 		for which := range e.of {
 			if e.of[which].running() {
@@ -38,12 +47,22 @@ func tend(p *bare.Process, now int64) (next int64, left int) {
 	return next, left
 }
 
+// forgetDone takes note of supervisors inside that were told to exit, and have.
+func (e *entry) forgetDone() {
+	for which := range e.of {
+		if s := &e.of[which]; s.pid == inside && supervise.Done(int(s.place)) {
+			supervise.Forget(int(s.place))
+			s.pid = 0
+		}
+	}
+}
+
 // startBoth starts what does not run of the supervisors of a service and its log.
 func startBoth(p *bare.Process, place int, now int64) int64 {
 	e := services.At(place)
 	if !e.known {
 		var err bare.Errno
-		if e.logged, err = bare.IsDirectory(bare.Cwd, path(e.name(), "/log")); err != 0 && err != unix.ENOENT {
+		if e.logged, err = bare.IsDirectory(bare.Cwd, e.dir(log)); err != 0 && err != unix.ENOENT {
 			p.WarnErrno(err, "unable to stat ", e.name(), "/log")
 			e.begin = now + again
 			return e.begin
@@ -67,27 +86,32 @@ func start(p *bare.Process, place, which int, now int64) int64 {
 	e := services.At(place)
 	s := &e.of[which]
 	switch {
-	case s.pid > 0:
-		return never
+	case s.pid > 0 || s.pid == inside:
+		return bare.Never
 	case s.started != 0 && now < s.started+second && !scan.stopping:
 		return s.started + second
 	case s.pid == unknown && now < s.started+again:
 		return s.started + again
 	}
 	s.started = now
-	dir := e.name()
-	if which == log {
-		dir = path(e.name(), "/log")
-	}
-	if held, pid, pidfd := service.Supervisor(dir, scan.boot); held {
-		if pidfd < 0 || scan.poll.Add(pidfd, bare.Event{Which: int32(place<<1 | which), Kind: anEnd}) != 0 {
+	dir := e.dir(which)
+	if held, pid, pidfd := service.Supervisor(dir, supervise.Boot()); held {
+		if pidfd < 0 || supervise.Watch(pidfd, bare.Event{Which: int32(place<<1 | which), Kind: anEnd}) != 0 {
 			s.pid = unknown
 			return now + again
 		}
 		s.pid, s.process = int32(pid), int32(pidfd)
-		return never
+		return bare.Never
 	}
 	s.pid = 0
+	if scan.one && !setApart(dir) {
+		place := take(&asSupervise, e, which)
+		if place < 0 {
+			return now + second
+		}
+		s.pid, s.place = inside, int32(place)
+		return bare.Never
+	}
 	pid, err := bare.Fork()
 	if err != 0 {
 		p.WarnErrno(err, "unable to fork for ", e.name())
@@ -97,21 +121,57 @@ func start(p *bare.Process, place, which int, now int64) int64 {
 		bare.Quit(become(p, e, which))
 	}
 	s.pid, s.process = int32(pid), -1
-	return never
+	return bare.Never
 }
 
-// unknown is the pid of a supervisor that holds its lock and cannot be watched.
-const unknown = -1
+// setApart tells whether a service needs a supervisor of its own, to which what it
+// leaves behind comes.
+func setApart(dir string) bool {
+	return bare.Exists(bare.Cwd, path(dir, "/"+service.KillDescendants)) == 0
+}
+
+// take makes svscan the supervisor of a service or a log, and returns its place; -1 is a
+// failure, which has been said.
+func take(p *bare.Process, e *entry, which int) int {
+	name := e.name()
+	dir, err := openDirectory(bare.Cwd, name)
+	if err != 0 {
+		p.FatalErrno(err, "unable to chdir to ", name)
+		return -1
+	}
+	place, exit := -1, bare.Failed
+	switch {
+	case which == log:
+		var base int
+		base, dir, err = dir, -1, 0
+		if dir, err = openDirectory(base, service.Log); err != 0 {
+			bare.Close(base)
+			p.FatalErrno(err, "unable to chdir to ", e.dir(log))
+			return -1
+		}
+		place, exit = supervise.AddLog(p, bare.Keep(e.dir(log)), base, dir)
+	case e.logged:
+		place, exit = supervise.AddToLog(p, bare.Keep(name), dir)
+	default:
+		place, exit = supervise.Add(p, bare.Keep(name), dir)
+	}
+	if exit != bare.Continue {
+		return -1
+	}
+	return place
+}
+
+func openDirectory(in int, name string) (fd int, err bare.Errno) {
+	return bare.OpenAt(in, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+}
 
 // openPipe opens the FIFO between a service and its log, for both ends, so that it
 // lives as long as svscan does.
 func openPipe(p *bare.Process, e *entry) bool {
-	dir, err := bare.Open(e.name(), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	dir, err := openDirectory(bare.Cwd, e.name())
 	fd := -1
 	if err == 0 {
-		service.MakeFolder(dir, service.Folder)
-		bare.Mkfifo(dir, service.Pipe, 0o600)
-		fd, err = bare.OpenAt(dir, service.Pipe, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		fd, err = service.OpenPipe(dir)
 		bare.Close(dir)
 	}
 	if err != 0 {
@@ -125,23 +185,19 @@ func openPipe(p *bare.Process, e *entry) bool {
 // become is the child's part: it execs supervise, with its end of the pipe. It
 // returns if that fails.
 func become(p *bare.Process, e *entry, which int) bare.Exit {
-	scan.inherited.Restore()
+	supervise.Restore()
 	name := e.name()
 	if e.logged {
-		// The service has both ends: it keeps what is in the pipe, and does not
-		// die of it, while nobody else is left.
-		how, standard := unix.O_RDWR, 1
+		standard := service.PipeToLog
 		if which == log {
-			how, standard = unix.O_RDONLY, 0
+			standard = service.PipeOfLog
 		}
-		fifo := path(name, "/"+service.Pipe)
-		fd, err := bare.Open(fifo, how, 0)
+		dir, err := openDirectory(bare.Cwd, name)
+		if err == 0 {
+			err = service.JoinPipe(dir, standard)
+		}
 		if err != 0 {
-			return p.FatalErrno(err, "unable to open ", fifo)
-		}
-		bare.Replace(standard, fd)
-		if fd != standard {
-			bare.Close(fd)
+			return p.FatalErrno(err, "unable to open ", name, "/", service.Pipe)
 		}
 	}
 	dir := name
@@ -171,14 +227,14 @@ func stop(p *bare.Process, place int, now int64) int64 {
 		return stopOther(e, now)
 	}
 	if !e.known {
-		e.logged, _ = bare.IsDirectory(bare.Cwd, path(e.name(), "/log"))
+		e.logged, _ = bare.IsDirectory(bare.Cwd, e.dir(log))
 		e.known = true
 	}
 	// TERM may come before what a killed svscan or supervisor has left is found.
 	if !s.running() && s.told == 0 && isLeft(e.name()) {
 		start(p, place, main, now)
 	}
-	if e.logged && !l.running() && l.told == 0 && isLeft(path(e.name(), "/log")) {
+	if e.logged && !l.running() && l.told == 0 && isLeft(e.dir(log)) {
 		if e.pipe >= 0 || openPipe(p, e) {
 			start(p, place, log, now)
 		}
@@ -188,9 +244,9 @@ func stop(p *bare.Process, place int, now int64) int64 {
 		return now + soon
 	}
 	if !l.running() {
-		return never
+		return bare.Never
 	}
-	dir := path(e.name(), "/log")
+	dir := e.dir(log)
 	if l.told != 0 && now >= l.told+patience {
 		l.told = 0
 		tell(l, dir, "dx", now)
@@ -208,26 +264,36 @@ func stop(p *bare.Process, place int, now int64) int64 {
 
 // isLeft tells whether a service directory has a supervisor, or the process of one.
 func isLeft(dir string) bool {
-	held, _, pidfd := service.Supervisor(dir, scan.boot)
+	held, _, pidfd := service.Supervisor(dir, supervise.Boot())
 	if pidfd >= 0 {
 		bare.Close(pidfd)
 	}
-	return held || service.Left(dir, scan.boot)
+	return held || service.Left(dir, supervise.Boot())
 }
 
 // stopOther stops what runs of a service whose name another one has by now.
 func stopOther(e *entry, now int64) int64 {
 	for which := range e.of {
-		if s := &e.of[which]; s.pid > 0 && s.told == 0 {
-			bare.Kill(int(s.pid), int(unix.SIGTERM))
+		if s := &e.of[which]; s.running() && s.told == 0 {
+			s.terminate()
 			s.told = now
 		}
 	}
-	return never
+	return bare.Never
 }
 
-// tell gives a supervisor commands, once it takes them. One whose directory is out
-// of reach is sent TERM: ours takes that for the same.
+// terminate tells a supervisor to stop its service and exit where its directory is out
+// of reach. Ours takes TERM for that.
+func (s *supervisor) terminate() {
+	switch {
+	case s.pid == inside:
+		supervise.Stop(&asSupervise, int(s.place))
+	case s.pid > 0:
+		bare.Kill(int(s.pid), int(unix.SIGTERM))
+	}
+}
+
+// tell gives a supervisor commands, once it takes them.
 func tell(s *supervisor, dir, commands string, now int64) {
 	if s.told == 0 {
 		switch service.Tell(dir, commands) {
@@ -239,14 +305,14 @@ func tell(s *supervisor, dir, commands string, now int64) {
 			}
 			fallthrough
 		default:
-			if s.pid > 0 {
-				bare.Kill(int(s.pid), int(unix.SIGTERM))
+			if s.pid != unknown {
+				s.terminate()
 				s.told = now
 			}
 		}
 	}
 	if s.pid == unknown {
-		if held, _, _ := service.Supervisor(dir, scan.boot); !held {
+		if held, _, _ := service.Supervisor(dir, supervise.Boot()); !held {
 			s.pid = 0
 		}
 	}

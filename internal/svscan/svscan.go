@@ -11,15 +11,16 @@ import (
 
 	"catena/internal/bare"
 	"catena/internal/execchain"
-	"catena/internal/service"
+	"catena/internal/supervise"
 )
 
 // Svscan starts and watches the supervisors of a directory of services.
 var Svscan = execchain.Tool{
 	Name:    "svscan",
-	Usage:   "svscan: usage: svscan [dir]",
+	Usage:   "svscan: usage: svscan [ -1 ] [ dir ]",
 	Misused: bare.Misused,
-	Help: `usage: svscan [dir]
+	Help: `usage: svscan [-1] [dir]
+  -1  one process for all: no supervise for each service
 `,
 	Run:   svscan,
 	Stays: true,
@@ -31,111 +32,103 @@ const second = 1e9
 // directory that inotify does not watch, a supervisor that is not catena's.
 const again = 5 * second
 
-// What an event is about.
+// What an event is about, besides those of package supervise.
 const (
-	aSignal = iota
-	aChange
-	anEnd // of a supervisor that is not a child: place<<1 | main or log
+	aChange = supervise.OtherEvent + iota
+	anEnd   // of a supervisor that is not a child: place<<1 | main or log
 )
 
 var scan struct {
-	inherited bare.Signals
-	boot      service.Boot
-	poll      bare.Poll
-	signals   int
-	watch     int   // an inotify descriptor; -1 if there is none
-	rescan    int64 // when the directory is read again, since boot in ns
-	stopping  bool
+	one      bool  // one process for all
+	watch    int   // an inotify descriptor; -1 if there is none
+	rescan   int64 // when the directory is read again, since boot in ns
+	due      int64 // when there is something to tend, likewise
+	stopping bool
 }
 
-const never = 1<<63 - 1
+// asSupervise is the process again, under the name in which it speaks of a service.
+var asSupervise bare.Process
 
 func svscan(p *bare.Process) bare.Exit {
 	if bare.HostSpawn != nil {
 		return p.Fatal("built without the early entry: build with go build -ldflags=-E=_rt0_catena")
 	}
-	if p.Args.Len() > 1 {
-		if err := bare.Chdir(p.Args.At(1)); err != 0 {
-			return p.FatalErrno(err, "unable to chdir to ", p.Args.At(1))
+	options := p.Options("1")
+	for options.Next() {
+		if options.Letter != '1' {
+			return options.Refuse(p)
+		}
+		scan.one = true
+	}
+	if dir := options.Rest(); dir.Len() > 0 {
+		if err := bare.Chdir(dir.At(0)); err != 0 {
+			return p.FatalErrno(err, "unable to chdir to ", dir.At(0))
 		}
 	}
-	if exit := prepare(p); exit != bare.Continue {
+	if exit := supervise.BeginMany(p); exit != bare.Continue {
 		return exit
 	}
+	watchDirectory(p)
+	asSupervise = *p
+	asSupervise.Begin("supervise", "", bare.Failed)
 	for {
 		now := bare.SinceBoot()
 		if now >= scan.rescan {
-			readAll(p)
-			scan.rescan = never
+			scan.rescan, scan.due = bare.Never, 0
 			if scan.watch < 0 {
 				scan.rescan = now + again
 			}
+			readAll(p)
 		}
-		next, left := tend(p, now)
-		if scan.stopping && left == 0 {
-			return 0
+		if now >= scan.due {
+			next, left := tend(p, now)
+			if scan.stopping && left == 0 {
+				return 0
+			}
+			scan.due = next
 		}
-		for i := range scan.poll.Wait(milliseconds(min(next, scan.rescan))) {
-			switch e := scan.poll.At(i); e.Kind {
-			case aSignal:
-				obey(p, bare.ReadSignal(scan.signals))
+		for i := range supervise.Wait(min(scan.due, scan.rescan, supervise.Act(&asSupervise))) {
+			switch e := supervise.Event(i); e.Kind {
+			case supervise.SignalEvent:
+				obey(&asSupervise, supervise.NextSignal())
 			case aChange:
 				readChanges(p)
+				scan.due = 0
 			case anEnd:
 				ended(&services.At(int(e.Which >> 1)).of[e.Which&1])
+			default:
+				supervise.Handle(&asSupervise, e)
+				scan.due = 0 // it may have been told to exit
 			}
 		}
 	}
 }
 
-// prepare opens all that svscan waits for.
-func prepare(p *bare.Process) bare.Exit {
-	if err := bare.OccupyStandard(); err != 0 {
-		return p.FatalErrno(err, "unable to open /dev/null")
-	}
-	scan.inherited = bare.CatchSignals()
-	scan.boot = service.ThisBoot()
-	var err bare.Errno
-	if scan.signals, err = bare.OpenSignals(); err != 0 {
-		return p.FatalErrno(err, "unable to catch signals")
-	}
-	if scan.poll, err = bare.NewPoll(); err == 0 {
-		err = scan.poll.Add(scan.signals, bare.Event{Kind: aSignal})
-	}
-	if err != 0 {
-		return p.FatalErrno(err, "unable to wait for events")
-	}
-	// Before the directory is read, so that nothing falls in between.
+// watchDirectory asks the kernel to tell of names that come and go: before the
+// directory is read, so that nothing falls in between.
+func watchDirectory(p *bare.Process) {
 	const changes = unix.IN_CREATE | unix.IN_MOVED_TO | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_ONLYDIR
+	var err bare.Errno
 	if scan.watch, err = bare.NewWatch(); err == 0 {
 		err = bare.Watch(scan.watch, ".", changes)
 	}
 	if err == 0 {
-		err = scan.poll.Add(scan.watch, bare.Event{Kind: aChange})
+		err = supervise.Watch(scan.watch, bare.Event{Kind: aChange})
 	}
 	if err != 0 {
 		p.WarnErrno(err, "unable to watch the directory, reading it every 5 seconds")
 		scan.watch = -1
 	}
-	return bare.Continue
-}
-
-// milliseconds is how long to wait until a time, rounded up; negative is for ever.
-func milliseconds(until int64) int {
-	if until == never {
-		return -1
-	}
-	return int(max(0, until-bare.SinceBoot()+1e6-1) / 1e6)
 }
 
 // obey does what a signal asks for: TERM stops the services, then their logs, then
 // svscan; HUP reads the directory again; CHLD says that a child has ended.
-func obey(p *bare.Process, signal int) {
-	switch unix.Signal(signal) {
+func obey(p *bare.Process, signal unix.Signal) {
+	switch signal {
 	case unix.SIGCHLD:
-		reap()
+		reap(p)
 	case unix.SIGTERM, unix.SIGINT:
-		scan.stopping = true
+		scan.stopping, scan.due = true, 0
 	case unix.SIGHUP:
 		scan.rescan = 0
 	}
@@ -143,11 +136,15 @@ func obey(p *bare.Process, signal int) {
 
 // reap takes every child that has ended. As PID 1 svscan has children that it does
 // not know.
-func reap() {
+func reap(p *bare.Process) {
 	for {
-		pid, _, err := bare.Reap()
+		pid, how, err := bare.Reap()
 		if err != 0 || pid == 0 {
 			return
+		}
+		scan.due = 0
+		if supervise.Ended(p, pid, how) {
+			continue
 		}
 		for i := range services.Len() {
 			e := services.At(i)
@@ -163,7 +160,8 @@ func reap() {
 // ended takes note of the end of a supervisor that is not a child.
 func ended(s *supervisor) {
 	if s.process >= 0 {
-		bare.Close(int(s.process))
+		supervise.Unwatch(int(s.process))
+		s.process, s.pid = -1, 0
+		scan.due = 0
 	}
-	s.process, s.pid = -1, 0
 }

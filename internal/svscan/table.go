@@ -1,9 +1,9 @@
 package svscan
 
-import "catena/internal/bare"
-
-// nameMax is the longest name of a file, in bytes: NAME_MAX.
-const nameMax = 255
+import (
+	"catena/internal/bare"
+	"catena/internal/service"
+)
 
 // An entry is a service that svscan has seen, with the supervisors of it and of its
 // log.
@@ -16,10 +16,10 @@ type entry struct {
 	known  bool  // whether it has a log directory
 	logged bool  // and has one
 	begin  int64 // before which it is not looked into, since boot in ns
-	size   uint8
 	pipe   int32 // both ends of the pipe to the log; -1 if there is none
 	of     [2]supervisor
-	text   [nameMax]byte
+	size   uint8       // of the name
+	path   bare.Buffer // the name and "/log"; the next entry in this place uses it again
 }
 
 // The supervisors of an entry.
@@ -28,17 +28,32 @@ const (
 	log
 )
 
-// supervisor is a process that svscan keeps alive.
+// supervisor is a process that svscan keeps alive, or a part of svscan itself.
 type supervisor struct {
-	pid     int32 // 0 if it does not run, or unknown
+	pid     int32 // 0 if it does not run, or unknown, or inside
 	process int32 // a pidfd, of one that was found running; -1 otherwise
+	place   int32 // in package supervise, of one that is inside
 	started int64 // since boot in ns
 	told    int64 // when it was told to stop, likewise; 0 if it was not
 }
 
+// What stands for a pid.
+const (
+	unknown = -1 // it holds its lock and cannot be watched
+	inside  = -2 // it is svscan
+)
+
 func (s *supervisor) running() bool { return s.pid != 0 }
 
-func (e *entry) name() string { return bare.TextOf(e.text[:e.size]) }
+func (e *entry) name() string { return e.path.String()[:e.size] }
+
+// dir is the directory of the service, or of its log.
+func (e *entry) dir(which int) string {
+	if which == log {
+		return e.path.String()
+	}
+	return e.name()
+}
 
 // services is every service that has been seen, in places that are used again.
 var services bare.Table[entry]
@@ -69,13 +84,16 @@ func find(name string) *entry {
 	return nil
 }
 
+// free is a place below which there is none that is free.
+var free int
+
 // add makes an entry; nil means that there is no memory.
 func add(name string, id bare.Identity) *entry {
-	place := 0
-	for place < services.Len() && services.At(place).used {
-		place++
+	for free < services.Len() && services.At(free).used {
+		free++
 	}
-	if place == services.Len() && !services.Grow(place+1) {
+	place := free
+	if !services.Grow(place + 1) {
 		return nil
 	}
 	if 2*services.Len() > places.Len() {
@@ -85,8 +103,12 @@ func add(name string, id bare.Identity) *entry {
 		rehash()
 	}
 	e := services.At(place)
-	*e = entry{used: true, there: true, id: id, size: uint8(len(name)), pipe: -1}
-	copy(e.text[:], name)
+	path := e.path
+	path.Cut(0)
+	if !path.Append(name) || !path.Append("/"+service.Log) {
+		return nil
+	}
+	*e = entry{used: true, there: true, id: id, size: uint8(len(name)), path: path, pipe: -1}
 	e.of[main].process, e.of[log].process = -1, -1
 	insert(place)
 	return e
@@ -97,7 +119,8 @@ func remove(e *entry) {
 	if e.pipe >= 0 {
 		bare.Close(int(e.pipe))
 	}
-	*e = entry{}
+	*e = entry{path: e.path}
+	free = 0
 	rehash()
 }
 

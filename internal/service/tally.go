@@ -1,0 +1,55 @@
+package service
+
+import (
+	"golang.org/x/sys/unix"
+
+	"catena/internal/bare"
+	"catena/internal/tai64"
+)
+
+// The file of the last deaths of a service, in the format of s6-supervise, for
+// s6-permafailon(8): of each its label, its exit code, and the signal that killed it or
+// 0. The labels are TAI as s6 has it, with the leap seconds since 1972, of which there
+// have been 27.
+const (
+	tallyFile = "supervise/death_tally"
+	tallyNew  = "supervise/death_tally.new"
+	tallySize = tai64.Size + 2
+	leaps     = 27
+
+	// TallyMax is how many deaths are counted at most.
+	TallyMax = 4096
+)
+
+var tally [TallyMax * tallySize]byte
+
+// AddDeath adds a death to the last ones, of which there are at most most; the first of
+// a supervisor, and not a later one, forgets those of before. One of which nobody knows
+// how it came counts as exit code 255.
+func AddDeath(dir, most int, first bool, when tai64.Label, how unix.WaitStatus, known bool) bare.Errno {
+	n := 0
+	if fd, err := bare.OpenAt(dir, tallyFile, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == 0 {
+		if !first {
+			n, _ = bare.Read(fd, tally[:])
+			n -= n % tallySize
+		}
+		bare.Close(fd)
+	}
+	most = min(most, TallyMax)
+	if over := n - (most-1)*tallySize; over > 0 {
+		n = copy(tally[:], tally[over:n])
+	}
+	d := tally[n : n+tallySize]
+	when.Seconds += leaps
+	label := when.Pack()
+	copy(d, label[:])
+	switch {
+	case !known:
+		d[12], d[13] = 255, 0
+	case how.Signaled():
+		d[12], d[13] = 128+byte(how.Signal()), byte(how.Signal())
+	default:
+		d[12], d[13] = byte(how.ExitStatus()), 0
+	}
+	return replaceFile(dir, tallyNew, tallyFile, tally[:n+tallySize])
+}
