@@ -11,7 +11,7 @@ import (
 // and nobody has dealt with that. Exit is Continue or a failure, which has been said.
 func (s *Service) adopt(p *bare.Process) (unfinished bool, exit bare.Exit) {
 	status, ok, _ := service.ReadStatus(s.dir)
-	record, found := service.ReadRecord(s.lock, service.OfRun, loop.boot)
+	record, found := service.ReadRecord(s.lock, service.OfRun, boot)
 	left := found == service.ThisOne
 	if found == service.NoRecord && ok {
 		record, left = service.FromStatus(status)
@@ -70,7 +70,7 @@ func (s *Service) take(p *bare.Process, pidfd int, r service.Record) {
 }
 
 func (s *Service) record(p *bare.Process, r service.Record) bare.Exit {
-	if err := service.WriteRecord(s.lock, service.OfRun, r, loop.boot); err != 0 {
+	if err := service.WriteRecord(s.lock, service.OfRun, r, boot); err != 0 {
 		return p.FatalErrno(err, "unable to write ", s.name.String(), "/", service.Lock)
 	}
 	return bare.Continue

@@ -94,7 +94,7 @@ func (s *Service) launch(p *bare.Process, place int) {
 			return
 		}
 	}
-	shared := loop.share > 0 && theirs < 0
+	shared := share > 0 && theirs < 0
 	s.setApart()
 	pid, err := 0, bare.Errno(0)
 	if s.apart {
@@ -152,7 +152,7 @@ func (s *Service) become(p *bare.Process, begun int64, since tai64.Label, shared
 func (s *Service) enter(p *bare.Process, begun int64, since tai64.Label, shared, finish bool) bare.Exit {
 	record := service.NewRecord(since, begun)
 	record.Finish = finish
-	if err := service.WriteRecord(s.lock, service.OfRun, record, loop.boot); err != 0 {
+	if err := service.WriteRecord(s.lock, service.OfRun, record, boot); err != 0 {
 		// Unrecorded, it might be started a second time.
 		return p.FatalErrno(err, "unable to write ", s.name.String(), "/", service.Lock)
 	}
@@ -163,7 +163,7 @@ func (s *Service) enter(p *bare.Process, begun int64, since tai64.Label, shared,
 		}
 	}
 	if shared {
-		if err := bare.CloseFrom(loop.share); err != 0 {
+		if err := bare.CloseFrom(share); err != 0 {
 			return p.FatalErrno(err, "unable to close the files of other services")
 		}
 	}
@@ -237,7 +237,7 @@ func (s *Service) wipe(p *bare.Process) {
 // settle is the state of a service whose process has died, and its finish. Its death
 // has been dealt with: no process is on record any more.
 func (s *Service) settle(p *bare.Process) {
-	service.WriteRecord(s.lock, service.OfRun, service.Record{Made: s.started}, loop.boot)
+	service.WriteRecord(s.lock, service.OfRun, service.Record{Made: s.started}, boot)
 	s.start = !s.state.Exit && (s.start || s.want == service.WantUp)
 	s.announce(p)
 }
@@ -257,7 +257,7 @@ func (s *Service) grow(p *bare.Process) {
 // signal killed it or nobody knows; that signal, or 0; and the name of the service.
 // False means that there is no finish running.
 func (s *Service) finish(p *bare.Process) bool {
-	begun, shared := bare.SinceBoot(), loop.share > 0
+	begun, shared := bare.SinceBoot(), share > 0
 	pid, err := fork(shared)
 	if err == 0 && pid == 0 {
 		bare.Quit(s.becomeFinish(p, begun, shared))
