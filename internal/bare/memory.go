@@ -18,8 +18,21 @@ const (
 
 var (
 	block [blockSize + pageSize]byte
-	arena struct{ next, end uintptr }
+	arena space
 )
+
+// space is what is left of a piece of memory.
+type space struct{ next, end uintptr }
+
+// release gives back what was allocated since the arena was as the mark says. A chunk
+// that has come since then is what is used from now on.
+func (mark space) release() {
+	if arena.end == mark.end || mark.end == 0 {
+		arena = mark
+	} else {
+		arena.next = arena.end - chunkSize
+	}
+}
 
 // allocate returns the address of n bytes, aligned to a word, or false when the
 // kernel has no memory for this process. What is in them is not defined.

@@ -1,6 +1,8 @@
 package supervise
 
 import (
+	"unsafe"
+
 	"golang.org/x/sys/unix"
 
 	"catena/internal/bare"
@@ -31,17 +33,16 @@ func (s *Service) setApart() {
 
 // forkApart is fork for a service whose descendants are to be found: into a control
 // group of its own, where there are such.
-func (s *Service) forkApart() (pid int, err bare.Errno) {
-	if s.openGroup(true) {
-		pid, err = bare.ForkInto(group.fd)
-		if pid != 0 || err != 0 {
-			bare.Close(group.fd)
-		}
-		if err == 0 {
-			return pid, 0
-		}
+func (s *Service) forkApart(c *child) (pid int, err bare.Errno) {
+	if !s.openGroup(true) {
+		return 0, unix.ENOENT
 	}
-	return bare.Fork()
+	pid, err = bare.ForkInto(group.fd)
+	if err == 0 && pid == 0 {
+		become(unsafe.Pointer(c))
+	}
+	bare.Close(group.fd)
+	return pid, err
 }
 
 // clear kills what the service has left; false means that something is still there.
