@@ -18,15 +18,18 @@ const (
 
 var (
 	block [blockSize + pageSize]byte
-	arena space
+	arena Space
 )
 
-// space is what is left of a piece of memory.
-type space struct{ next, end uintptr }
+// Space is what is left of a piece of memory.
+type Space struct{ next, end uintptr }
 
-// release gives back what was allocated since the arena was as the mark says. A chunk
-// that has come since then is what is used from now on.
-func (mark space) release() {
+// Mark notes what memory has been taken so far.
+func Mark() Space { return arena }
+
+// Release gives back what has been taken since the mark. A chunk that has come since
+// then is what is used from now on.
+func (mark Space) Release() {
 	if arena.end == mark.end || mark.end == 0 {
 		arena = mark
 	} else {

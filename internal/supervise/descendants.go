@@ -1,8 +1,6 @@
 package supervise
 
 import (
-	"unsafe"
-
 	"golang.org/x/sys/unix"
 
 	"catena/internal/bare"
@@ -39,7 +37,7 @@ func (s *Service) forkApart(c *child) (pid int, err bare.Errno) {
 	}
 	pid, err = bare.ForkInto(group.fd)
 	if err == 0 && pid == 0 {
-		become(unsafe.Pointer(c))
+		become(c)
 	}
 	bare.Close(group.fd)
 	return pid, err

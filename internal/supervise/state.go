@@ -1,8 +1,6 @@
 package supervise
 
 import (
-	"unsafe"
-
 	"golang.org/x/sys/unix"
 
 	"catena/internal/bare"
@@ -149,13 +147,12 @@ func (s *Service) fork(c *child) (pid int, err bare.Errno) {
 			return pid, 0
 		}
 	}
-	return bare.Vfork(c.shared, become, unsafe.Pointer(c))
+	return c.start()
 }
 
 // become is the child's part: it writes down who it is and execs run or finish. It runs
 // in the memory of its parent.
-func become(arg unsafe.Pointer) {
-	c := (*child)(arg)
+func become(c *child) {
 	exit := c.enter()
 	switch {
 	case exit != bare.Continue:
