@@ -80,6 +80,14 @@ func BeginMany(p *bare.Process) bare.Exit {
 	return bare.Continue
 }
 
+// Full tells whether there is no room for the files of one more service, of which the
+// descriptor is one of the last.
+func Full(descriptor int) bool {
+	const files = 6
+	now, err := bare.Getrlimit(unix.RLIMIT_NOFILE)
+	return err == 0 && uint64(descriptor)+files >= uint64(now.Cur)
+}
+
 // Restore gives a child of the process back what Begin has changed, other than
 // SIGCHLD, which a service gets as daemontools gives it to one.
 func Restore() {

@@ -104,6 +104,9 @@ func start(p *bare.Process, place, which int, now int64) int64 {
 		return bare.Never
 	}
 	s.pid = 0
+	if scan.one && now < scan.full {
+		return scan.full
+	}
 	if scan.one && !setApart(dir) {
 		place := take(&asSupervise, e, which)
 		if place < 0 {
@@ -135,6 +138,14 @@ func setApart(dir string) bool {
 func take(p *bare.Process, e *entry, which int) int {
 	name := e.name()
 	dir, err := openDirectory(bare.Cwd, name)
+	if err == 0 && supervise.Full(dir) {
+		bare.Close(dir)
+		err = unix.EMFILE
+	}
+	if err == unix.EMFILE || err == unix.ENFILE {
+		// It will be so for every other as well: that is said once.
+		scan.full = bare.SinceBoot() + again
+	}
 	if err != 0 {
 		p.FatalErrno(err, "unable to chdir to ", name)
 		return -1
