@@ -24,10 +24,26 @@ const patience = 1000
 // wanted.
 func (s *Service) setApart() {
 	s.apart = !many && bare.Exists(s.dir, service.KillDescendants) == 0
-	if s.apart {
-		bare.BecomeSubreaper() // it cannot fail
+	if !s.apart || waited {
+		return
 	}
+	bare.BecomeSubreaper() // it cannot fail
+	// Children from before the service are told from its own by when they were started,
+	// which is known to the tick.
+	if bare.OpenChildren() == 0 {
+		for child := bare.NextChild(); child != 0; child = bare.NextChild() {
+			if !waited {
+				bare.Sleep(service.Tick)
+				waited = true
+			}
+		}
+	}
+	waited = true
 }
+
+// waited tells that a tick has passed since this process was another program, if that
+// had children.
+var waited bool
 
 // forkApart is fork for a service whose descendants are to be found: into a control
 // group of its own, where there are such.
@@ -53,7 +69,7 @@ func (s *Service) clear() bool {
 			bare.Rmdir(bare.Cwd, group.path.String())
 		}
 	}
-	if bare.OpenChildren() == 0 {
+	if s.own && bare.OpenChildren() == 0 {
 		for child := bare.NextChild(); child != 0; child = bare.NextChild() {
 			// Children from before the service are somebody else's; and the /proc
 			// may be another pid namespace's.

@@ -18,7 +18,8 @@ var (
 	signals   int
 	next      int64 // when a service has something to do unasked, since boot in ns
 	many      bool  // there may be other services
-	share     int   // no inherited descriptor is as high; 0 if children get copies of all
+	share     int   // no descriptor of a child's is as high; 0 if children get copies of all
+	slot      int   // the last of these: the directory of the log that is being started
 )
 
 // services is every service of this process, in places that are used again; pids has
@@ -46,7 +47,7 @@ func Begin(p *bare.Process) bare.Exit {
 	}
 	inherited = bare.CatchSignals()
 	boot = service.ThisBoot()
-	self = service.NewRecord(now(), 0)
+	self, _ = service.NewRecord(now(), 0, true)
 	next = bare.Never
 	var err bare.Errno
 	if signals, err = bare.OpenSignals(); err != 0 {
@@ -65,8 +66,15 @@ func Begin(p *bare.Process) bare.Exit {
 // as many as it can be allowed to, and its children get no copies of them.
 func BeginMany(p *bare.Process) bare.Exit {
 	many = true
-	if last, ok := bare.LastDescriptor(); ok {
-		share = max(last, 2) + 1
+	last, ok := bare.LastDescriptor()
+	if err := bare.OccupyStandard(); err != 0 {
+		return p.FatalErrno(err, "unable to open /dev/null")
+	}
+	if ok {
+		slot = max(last, 2) + 1
+		if bare.DupTo(0, slot) == 0 {
+			share = slot + 1
+		}
 	}
 	if exit := Begin(p); exit != bare.Continue {
 		return exit
@@ -142,13 +150,7 @@ func AddToLog(p *bare.Process, name bare.Text, dir int) (place int, exit bare.Ex
 // AddLog is Add for the log of the service whose directory is base, which is closed as
 // well.
 func AddLog(p *bare.Process, name bare.Text, base, dir int) (place int, exit bare.Exit) {
-	id, err := bare.IdentifyOpen(dir)
-	s := Service{name: name, dir: dir, base: base, id: id, standard: service.PipeOfLog}
-	if err != 0 {
-		s.close()
-		return -1, p.FatalErrno(err, "unable to stat ", name.String())
-	}
-	return add(p, s)
+	return add(p, Service{name: name, dir: dir, base: base, standard: service.PipeOfLog})
 }
 
 func add(p *bare.Process, s Service) (place int, exit bare.Exit) {
@@ -283,19 +285,23 @@ func (s *Service) watch(p *bare.Process, place int) {
 // state is published once, however many they are.
 func (s *Service) obey(p *bare.Process, place int) {
 	var commands [64]byte
-	n, err := bare.Read(s.control, commands[:])
-	if err != 0 {
-		return
-	}
-	for _, c := range commands[:n] {
-		s.command(p, c)
-		s.act(p, place) // a start that may be now comes before the next letter
-		if s.done {
-			return
+	const turns = 64 // then others have their turn
+	for range turns {
+		n, err := bare.Read(s.control, commands[:])
+		if err != 0 {
+			break
+		}
+		for _, c := range commands[:n] {
+			s.command(p, c)
+			s.act(p, place) // a start that may be now comes before the next letter
+			if s.done {
+				return
+			}
+		}
+		if n < len(commands) {
+			break
 		}
 	}
-	if n < len(commands) {
-		s.group = false // it holds for what was written together
-	}
+	s.group = false // it holds for what was written together
 	s.announce(p)
 }

@@ -116,7 +116,7 @@ func (s *Service) launch(p *bare.Process, place int) {
 		p.WarnErrno(err, "unable to fork for ", s.name.String(), ", trying again in a second")
 		return
 	}
-	s.pid = pid
+	s.pid, s.own = pid, true
 	s.start, s.state.Asked, s.paused = false, false, false
 	s.since, s.started = since, begun
 	s.state.Starts++
@@ -138,6 +138,8 @@ type child struct {
 	finish bool // it is to be finish
 	fd     int  // of run, where it says that it is ready
 	ready  int  // the pipe that this is; -1 if it does not
+
+	inexact bool // its record lacks when it was started
 }
 
 // fork starts a child.
@@ -147,7 +149,18 @@ func (s *Service) fork(c *child) (pid int, err bare.Errno) {
 			return pid, 0
 		}
 	}
-	return c.start()
+	if c.shared && s.standard == service.PipeOfLog {
+		if err := bare.DupTo(s.dir, slot); err != 0 {
+			return -1, err
+		}
+	}
+	pid, err = c.start()
+	if err == 0 && c.inexact {
+		// What it had opened to find that out would have stayed open here, had it
+		// been killed meanwhile.
+		service.CompleteRecord(s.lock, pid, boot)
+	}
+	return pid, err
 }
 
 // become is the child's part: it writes down who it is and execs run or finish. It runs
@@ -176,8 +189,8 @@ func (c *child) becomeRun() bare.Exit {
 // enter is how a child begins.
 func (c *child) enter() bare.Exit {
 	p, s := c.p, c.s
-	record := service.NewRecord(c.since, c.begun)
-	record.Finish = c.finish
+	record, exact := service.NewRecord(c.since, c.begun, !c.shared)
+	record.Finish, c.inexact = c.finish, !exact
 	if err := service.WriteRecord(s.lock, service.OfRun, record, boot); err != 0 {
 		// Unrecorded, it might be started a second time.
 		return p.FatalErrno(err, "unable to write ", s.name.String(), "/", service.Lock)
@@ -199,11 +212,11 @@ func (c *child) enter() bare.Exit {
 		}
 	}
 	if s.standard == service.PipeOfLog {
-		err := bare.Chdir(service.Log)
-		if id, _, _ := bare.Identify("."); err == 0 && id != s.id {
-			err = unix.ENOENT // another one has the name by now
+		dir := s.dir
+		if c.shared {
+			dir = slot
 		}
-		if err != 0 {
+		if err := bare.Fchdir(dir); err != 0 {
 			return p.FatalErrno(err, "unable to switch to ", s.name.String())
 		}
 	}
@@ -229,10 +242,11 @@ func (s *Service) ended(p *bare.Process, place int, how unix.WaitStatus, known b
 	s.state.Ended, s.state.Known, s.state.Ready = how, known, false
 	s.forgetReadiness()
 	s.pid, s.paused = 0, false
+	begun := s.since
 	s.since = now()
 	s.grow(p)
 	if most := s.number(p, service.MaxDeathTally, 0); most != 0 {
-		err := service.AddDeath(s.dir, int(min(most, service.TallyMax)), s.state.Starts <= 1, s.since, how, known)
+		err := service.AddDeath(s.dir, int(min(most, service.TallyMax)), s.state.Starts <= 1, begun, s.since, how, known)
 		if err != 0 {
 			p.WarnErrno(err, "unable to count the death of ", s.name.String())
 		}
@@ -272,7 +286,7 @@ func (s *Service) settle(p *bare.Process) {
 // rest publishes that the service is down. Its death has been dealt with: no process is
 // on record any more.
 func (s *Service) rest(p *bare.Process) {
-	service.WriteRecord(s.lock, service.OfRun, service.Record{Made: s.started}, boot)
+	service.WriteRecord(s.lock, service.OfRun, service.Record{Made: service.Machine(s.started)}, boot)
 	s.announce(p)
 }
 
@@ -426,9 +440,8 @@ func (s *Service) signal(p *bare.Process, signal unix.Signal) {
 func (s *Service) send(p *bare.Process, signal unix.Signal) {
 	pid := max(s.pid, s.finishing)
 	if s.group {
-		group := bare.Getpgid(pid)
-		if group > 1 && group != bare.Getpgid(0) {
-			bare.Kill(-group, int(signal))
+		if pid > 1 && bare.Getpgid(pid) == pid {
+			bare.Kill(-pid, int(signal))
 			return
 		}
 		p.Warn(s.name.String(), " has no process group of its own")
