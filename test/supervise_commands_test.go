@@ -215,7 +215,7 @@ func TestFloodThatEndsSupervisors(t *testing.T) {
 		ended <- n
 	}()
 	eventually(t, "a FIFO", func() bool { return h.exists("supervise/control") })
-	h.flood(t, rand.New(rand.NewPCG(seedOf(t), 0)), *floodSize/20, letters)
+	h.flood(t, rand.New(rand.NewPCG(seedOf(t), 0)), *floodSize/8, letters)
 	h.after(t, "cu")
 	stop.Store(true)
 	h.svc(t, fused, "dkx")
