@@ -34,9 +34,7 @@ func (h *home) superviseApart(t testing.TB, p path) *supervisor {
 // adoptApart is superviseApart for one that comes after another.
 func (h *home) adoptApart(t testing.TB) *supervisor {
 	t.Helper()
-	s := h.superviseApart(t, fused)
-	eventually(t, "a supervisor", func() bool { return h.tool(t, fused, "svok", "s") == "exit 0" })
-	return s
+	return h.stays(t, func() *supervisor { return h.superviseApart(t, fused) })
 }
 
 // A bystander is in the process group of a supervisor. It notes its signals.
@@ -258,29 +256,20 @@ func TestAServiceThatIsTakenOverHasNoGroupOfItsOwnForThat(t *testing.T) {
 }
 
 // A + holds for what one svc has written, also if the supervisor comes to read it only
-// together with what the next one has.
+// together with what the next one has, or with as much before it as it reads at once.
 func TestPlusOfOneSvcIsNotThatOfTheNext(t *testing.T) {
 	crowd := newCrowd()
 	defer crowd.Wait()
-	for _, c := range []string{"read together", "as much as is read at once"} {
-		crowd.run(t, c, func(t *testing.T) {
+	for _, before := range []int{0, 60, 61, 62, 63, 64} {
+		crowd.run(t, fmt.Sprint(before, " bytes before it"), func(t *testing.T) {
 			h, s, members := gang(t, func(h *home) *supervisor { return h.superviseApart(t, fused) })
-			if c == "read together" {
-				must(s.Process.Signal(unix.SIGSTOP))
-				h.svc(t, fused, "+i")
-				h.svc(t, fused, "h")
-				must(s.Process.Signal(unix.SIGCONT))
-				h.heard(t, "the service", unix.SIGINT, unix.SIGHUP)
-			} else {
-				control, err := os.OpenFile(h.file("supervise/control"), os.O_WRONLY, 0)
-				must(err)
-				defer control.Close()
-				_, err = control.WriteString(strings.Repeat("z", 62) + "+i")
-				must(err)
-				h.heard(t, "the service", unix.SIGINT)
-				h.svc(t, fused, "h")
-				h.heard(t, "the service", unix.SIGINT, unix.SIGHUP)
-			}
+			must(s.Process.Signal(unix.SIGSTOP))
+			_, err := h.control(t).WriteString(strings.Repeat("z", before))
+			must(err)
+			h.svc(t, fused, "+i")
+			h.svc(t, fused, "h")
+			must(s.Process.Signal(unix.SIGCONT))
+			h.heard(t, "the service", unix.SIGINT, unix.SIGHUP)
 			for _, m := range members {
 				m.heard(t, "a member", unix.SIGINT)
 			}

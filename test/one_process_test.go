@@ -9,9 +9,10 @@ package test
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"io"
-	"math/rand"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,12 +25,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// one starts a svscan -1, with words in front of it.
-func (y *yard) one(words ...string) *exec.Cmd {
-	y.t.Helper()
-	return y.svscan(append(words, filepath.Join(fused.dir, "svscan"), "-1")...)
-}
 
 // alone waits until each of these directories has one process, and tells which; none of
 // them is a supervisor.
@@ -57,7 +52,7 @@ func (y *yard) process(pid int) tenant {
 
 func TestOneProcessSupervisesServicesAndLogs(t *testing.T) {
 	t.Parallel()
-	y := newYard(t, perService)
+	y := newYard(t, oneProcess)
 	finish := "#!/bin/sh\necho \"$PWD $*\" >>\"$TOP/finished\"\n"
 	a, b := y.add("a", sleeps), y.add("b", "#!/bin/sh\necho begun; exec sleep 1000\n", "#!/bin/sh\nexec cat >>../lines\n")
 	for _, dir := range []string{a, b, b + "/log"} {
@@ -66,7 +61,7 @@ func TestOneProcessSupervisesServicesAndLogs(t *testing.T) {
 	down := write(filepath.Join(y.top, "down"), sleeps)
 	must(os.WriteFile(down+"/down", nil, 0o644))
 	must(os.Symlink(down, filepath.Join(y.scan, "c")))
-	svscan := y.one()
+	svscan := y.svscan()
 	before := y.alone(a, b, b+"/log")
 	y.do("svok", down)
 	if got := y.do("svstat", down); !strings.HasPrefix(got, down+": down ") || strings.Contains(got, "normally") {
@@ -121,19 +116,19 @@ func TestSvscanOfOneProcessAndSvscanFollowEachOther(t *testing.T) {
 	t.Parallel()
 	self, err := os.Executable()
 	must(err)
-	y := newYard(t, perService)
+	y := newYard(t, oneProcess)
 	var services, dirs []string
 	for i := range 2 {
 		x := y.add(fmt.Sprint("x", i), "#!"+self+" svscan-numbers\n", "#!"+self+" svscan-keeps\n")
 		services, dirs = append(services, x), append(dirs, x, x+"/log")
 	}
-	svscan := y.one()
+	svscan := y.svscan()
 	before := y.alone(dirs...)
 	for i, step := range []struct {
 		one, all  bool // svscan -1 follows; supervisors are killed too
 		supervise int  // how many there are then
 	}{
-		{one: true}, {supervise: 4}, {one: true, supervise: 4}, {supervise: 4, all: true}, {one: true, all: true}, {one: true},
+		{one: true}, {supervise: 4}, {one: true, supervise: 4}, {one: true, all: true}, {supervise: 4}, {supervise: 4, all: true}, {one: true, supervise: 4},
 	} {
 		y.kill(y.main, unix.SIGKILL)
 		svscan.Wait()
@@ -142,11 +137,11 @@ func TestSvscanOfOneProcessAndSvscanFollowEachOther(t *testing.T) {
 				y.kill(p, unix.SIGKILL)
 			}
 		}
+		y.mode = perService
 		if step.one {
-			svscan = y.one()
-		} else {
-			svscan = y.svscan()
+			y.mode = oneProcess
 		}
+		svscan = y.svscan()
 		// It has found all when it has seen one that is new.
 		late := y.add(fmt.Sprint("late", i), sleeps)
 		y.await(fmt.Sprintf("%d supervisors after step %d", step.supervise, i), func() bool {
@@ -202,6 +197,9 @@ func TestSvscanOfOneProcessAndSvscanFollowEachOther(t *testing.T) {
 	}
 }
 
+// How many of the moments in which svscan -1 and its child can be killed are tried.
+var systemCallKills = flag.Int("one.kills", 36, "moments in which to kill svscan -1 and its child")
+
 // Descriptors.
 
 // descriptors counts those of a process.
@@ -215,7 +213,7 @@ func descriptorsOf(pid int) int {
 func TestOneProcessRaisesItsLimitOfDescriptorsAndNotThatOfServices(t *testing.T) {
 	t.Parallel()
 	const n, soft = 100, 64
-	y := newYard(t, perService)
+	y := newYard(t, oneProcess)
 	run := filepath.Join(y.top, "run")
 	must(os.WriteFile(run, []byte("#!/bin/sh\necho $(ulimit -Sn) $(ulimit -Hn) >limits; exec sleep infinity\n"), 0o755))
 	var dirs []string
@@ -229,10 +227,9 @@ func TestOneProcessRaisesItsLimitOfDescriptorsAndNotThatOfServices(t *testing.T)
 	apart := filepath.Join(y.scan, "apart")
 	must(os.Rename(write(filepath.Join(y.top, "apart"), textOf(run)), apart))
 	must(os.WriteFile(apart+"/flag-kill-descendants", nil, 0o644))
-	svscan := y.one("sh", "-c", `ulimit -Sn "$1" && ulimit -Hn 4000 && shift && exec "$@"`, "sh", strconv.Itoa(soft))
-	y.alone(dirs...)
-	y.up(apart)
+	svscan := y.svscan("sh", "-c", `ulimit -Sn "$1" && ulimit -Hn 4000 && shift && exec "$@"`, "sh", strconv.Itoa(soft), filepath.Join(fused.dir, "svscan"))
 	for _, dir := range append(dirs, apart) {
+		y.await("limits", func() bool { return textOf(dir+"/limits") != "" })
 		if got := textOf(dir + "/limits"); got != "64 4000\n" {
 			t.Errorf("%s has the limits %q", dir, got)
 		}
@@ -244,48 +241,48 @@ func TestOneProcessRaisesItsLimitOfDescriptorsAndNotThatOfServices(t *testing.T)
 	y.saysNothing()
 }
 
-// The hard limit lets some services in. Those run, restart and show it; each of the rest
-// is said not to fit, and comes in when there is room.
+// The hard limit lets some services in. Those run, restart and show it; that others do
+// not fit is said, and one comes in when there is room.
 func TestOneProcessWithTooFewDescriptors(t *testing.T) {
 	const services = 12
-	for limit := 28; limit < 32; limit++ { // of four for a service
+	for limit := 36; limit < 40; limit++ { // of four for a service
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			t.Parallel()
-			y := newYard(t, perService)
+			y := newYard(t, oneProcess)
 			var dirs []string
 			for i := range services {
 				dirs = append(dirs, y.add(fmt.Sprint("x", i), sleeps))
 			}
-			y.one("sh", "-c", `ulimit -n "$1" && shift && exec "$@"`, "sh", strconv.Itoa(limit))
+			y.svscan("sh", "-c", `ulimit -n "$1" && shift && exec "$@"`, "sh", strconv.Itoa(limit), filepath.Join(fused.dir, "svscan"))
+			y.await("a message", func() bool { return strings.Contains(y.heard(), ": process cannot open more files\n") })
+			y.await("its turn with all", func() bool { w := waits(y.main.pid); return w > 1000 && w < forever })
 			var in, out []string
-			y.await("a line for each that does not fit, and the others up", func() bool {
-				in, out = nil, nil
-				all := y.pairs()
-				for _, d := range dirs {
-					if len(all[d].others) == 1 {
-						in = append(in, d)
-					} else if strings.Contains(y.heard(), "/"+filepath.Base(d)+": process cannot open more files\n") ||
-						strings.Contains(y.heard(), " "+filepath.Base(d)+": process cannot open more files\n") ||
-						strings.Contains(y.heard(), " "+filepath.Base(d)+"/") {
-						out = append(out, d)
-					}
+			for _, d := range dirs {
+				if y.inside("svok", d).Run() == nil {
+					in = append(in, d)
+				} else {
+					out = append(out, d)
 				}
-				return len(in) >= 4 && len(in)+len(out) == services
-			})
-			shown := func(d string) bool {
-				all := y.pairs()[d].others
-				return len(all) == 1 && strings.HasPrefix(y.do("svstat", d), fmt.Sprintf("%s: up (pid %d) ", d, y.pidInside(all[0])))
+			}
+			if len(in) < 4 || len(out) == 0 {
+				t.Fatalf("%d services are in and %d out", len(in), len(out))
+			}
+			shown := func(d string) func() bool {
+				return func() bool {
+					others := y.pairs()[d].others
+					return len(others) == 1 && y.statusPid(d) == y.pidInside(others[0])
+				}
 			}
 			for _, d := range in {
-				y.await(d+" is shown as it is", func() bool { return shown(d) })
+				y.await(d+" is shown as it is", shown(d))
 			}
 			before := y.pairs()[in[0]].others[0]
 			y.do("svc", "-k", in[0])
 			y.await("another process", func() bool {
-				all := y.pairs()[in[0]].others
-				return len(all) == 1 && all[0] != before
+				others := y.pairs()[in[0]].others
+				return len(others) == 1 && others[0] != before
 			})
-			y.await("its status", func() bool { return shown(in[0]) })
+			y.await("its status", shown(in[0]))
 			// Room.
 			hidden := filepath.Join(y.scan, ".hidden")
 			must(os.Rename(in[1], hidden))
@@ -294,7 +291,7 @@ func TestOneProcessWithTooFewDescriptors(t *testing.T) {
 				return slices.ContainsFunc(out, func(d string) bool { return len(y.pairs()[d].others) == 1 })
 			})
 			for line := range strings.Lines(y.heard()) {
-				if !strings.HasPrefix(line, "supervise: ") || !strings.HasSuffix(line, ": process cannot open more files\n") {
+				if !strings.HasPrefix(line, "supervise: fatal: unable to ") || !strings.HasSuffix(line, ": process cannot open more files\n") {
 					t.Errorf("also said: %s", line)
 				}
 			}
@@ -336,22 +333,17 @@ func TestOneProcessHandsItsDescriptorsOn(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			ways := map[string][]string{
-				"-1": {filepath.Join(fused.dir, "svscan"), "-1"}, "supervise": {filepath.Join(fused.dir, "svscan")},
-			}
-			if c.old {
-				ways["daemontools"] = []string{filepath.Join(debian, "svscan")}
-			}
-			reports := map[string]map[string]string{}
-			for name, words := range ways {
-				reports[name] = given(t, words, c.extra, c.closed)
-			}
-			for file, got := range reports["-1"] {
-				for name, all := range reports {
-					if want := all[file]; got != want && (name != "daemontools" || file == "plainly") {
-						t.Errorf("%s: %s (-) and one process (+)\n%s", file, name, difference(outcome{stdout: want}, outcome{stdout: got}))
+			got := given(t, fused, oneProcess, c.extra, c.closed)
+			compare := func(name string, all map[string]string, services ...string) {
+				for _, s := range services {
+					if d := difference(outcome{stdout: all[s]}, outcome{stdout: got[s]}); d != "" {
+						t.Errorf("%s: %s (-) and one process (+)\n%s", s, name, d)
 					}
 				}
+			}
+			compare("supervise", given(t, fused, perService, c.extra, c.closed), "plainly", "logged", "logged/log")
+			if c.old {
+				compare("daemontools", given(t, old, perService, c.extra, c.closed), "plainly")
 			}
 		})
 	}
@@ -359,12 +351,10 @@ func TestOneProcessHandsItsDescriptorsOn(t *testing.T) {
 
 // given starts a svscan and tells what its services get: the probe's reports, but for
 // what is different in every process.
-func given(t *testing.T, words []string, extra []int, closed string) map[string]string {
+func given(t *testing.T, p path, m mode, extra []int, closed string) map[string]string {
 	t.Helper()
-	y := newYard(t, perService)
-	if words[0] == debian+"/svscan" {
-		y.path = systemTools
-	}
+	y := newYard(t, m)
+	y.path = p.dir + ":" + systemTools
 	must(os.WriteFile(filepath.Join(y.top, "file"), []byte("some text"), 0o644))
 	for _, dir := range []string{"plainly", "logged", "logged/log"} {
 		dir = filepath.Join(y.scan, dir)
@@ -374,7 +364,7 @@ func given(t *testing.T, words []string, extra []int, closed string) map[string]
 		must(os.WriteFile(dir+"/down", nil, 0o644))
 	}
 	cmd := y.inside("sh", "-c", `exec "$@" `+closed, "sh")
-	cmd.Args = append(cmd.Args, append(words, y.scan)...)
+	cmd.Args = append(cmd.Args, slices.DeleteFunc([]string{"svscan", m.option, y.scan}, func(w string) bool { return w == "" })...)
 	cmd.Env = append(cmd.Env, "PROBE_OUT=report")
 	last := 2
 	for _, fd := range extra {
@@ -412,7 +402,7 @@ func given(t *testing.T, words []string, extra []int, closed string) map[string]
 func TestOneProcessLeaksNoDescriptors(t *testing.T) {
 	t.Parallel()
 	const n, deaths, more = 200, 1000, 20
-	y := newYard(t, perService)
+	y := newYard(t, oneProcess)
 	add := func(name string) string {
 		dir := write(filepath.Join(y.top, "made", name), sleeps, sleeps)
 		must(os.Remove(dir + "/run"))
@@ -432,7 +422,7 @@ func TestOneProcessLeaksNoDescriptors(t *testing.T) {
 	for i := range n {
 		dirs = append(dirs, add(strconv.Itoa(i)))
 	}
-	svscan := y.one()
+	svscan := y.svscan()
 	starts := func() (sum int) {
 		for _, d := range dirs {
 			sum += rememberedIn(d).starts
@@ -446,7 +436,11 @@ func TestOneProcessLeaksNoDescriptors(t *testing.T) {
 		must(err)
 		unix.Close(fd)
 	}
-	y.await("all started", func() bool { return starts() >= n })
+	y.await("all started", func() bool {
+		return !slices.ContainsFunc(dirs, func(d string) bool {
+			return rememberedIn(d).starts == 0 || exists(d+"/log") && rememberedIn(d+"/log").starts == 0
+		})
+	})
 	// Some are open for a moment at any time.
 	settled := func() int {
 		least := descriptorsOf(y.main.pid)
@@ -458,7 +452,7 @@ func TestOneProcessLeaksNoDescriptors(t *testing.T) {
 	}
 	before := settled()
 	for i := 0; i%100 != 0 || starts() < n+deaths; i++ {
-		tell(dirs[rand.Intn(n)], "ku")
+		tell(dirs[rand.IntN(n)], "ku")
 		time.Sleep(time.Millisecond)
 	}
 	for _, d := range dirs {
@@ -618,16 +612,11 @@ func TestOneProcessAndItsChildAreKilledAtSystemCalls(t *testing.T) {
 			cases = append(cases, [2]int{p, c})
 		}
 	}
-	seed := *killSeed
-	if seed == 0 {
-		seed = time.Now().UnixNano()
-	}
-	t.Logf("-svscan.seed=%d", seed)
-	random := rand.New(rand.NewSource(seed))
+	random := rand.New(rand.NewPCG(seedOf(t), 1))
 	random.Shuffle(len(cases), func(i, j int) { cases[i], cases[j] = cases[j], cases[i] })
 	crowd := newCrowd()
 	defer crowd.Wait()
-	for i, at := range cases[:min(len(cases), 3**killRounds)] {
+	for i, at := range cases[:min(len(cases), *systemCallKills)] {
 		then := []string{"kill", "hold", "run"}[i%3]
 		crowd.run(t, fmt.Sprintf("%v of %d and %d, %s", at, parent, child, then), func(t *testing.T) {
 			r := newRow(t, 3)
@@ -721,19 +710,18 @@ func quiet(said chan string) (lines []string) {
 func TestOneProcessIsKilledWhileItStarts200Services(t *testing.T) {
 	t.Parallel()
 	const n, kills = 200, 10
-	seed := *killSeed
-	if seed == 0 {
-		seed = time.Now().UnixNano()
-	}
-	t.Logf("-svscan.seed=%d", seed)
-	random := rand.New(rand.NewSource(seed))
-	y := newYard(t, perService)
+	random := rand.New(rand.NewPCG(seedOf(t), 1))
+	y := newYard(t, oneProcess)
 	var dirs []string
+	must(unix.Mkfifo(y.top+"/alive", 0o644))
+	alive, err := os.OpenFile(y.top+"/alive", os.O_RDWR, 0)
+	must(err)
+	defer alive.Close()
 	for i := range n {
 		dir := filepath.Join(y.scan, strconv.Itoa(i))
 		must(os.Mkdir(dir, 0o755))
 		script(dir+"/run", "#!"+tally()+"\n")
-		must(unix.Mkfifo(dir+"/alive", 0o644))
+		must(os.Symlink(y.top+"/alive", dir+"/alive"))
 		dirs = append(dirs, dir)
 	}
 	begun := func() (sum int) {
@@ -745,18 +733,18 @@ func TestOneProcessIsKilledWhileItStarts200Services(t *testing.T) {
 		return sum
 	}
 	for i := range kills {
-		svscan := y.one()
+		svscan := y.svscan()
 		if i < 5 {
 			// Among the first starts, and among later ones.
-			least := min(n, begun()+1+random.Intn(n/4))
+			least := min(n, begun()+1+random.IntN(n/4))
 			y.await("some starts", func() bool { return begun() >= least })
 		} else {
-			time.Sleep(time.Duration(random.Int63n(int64(60 * time.Millisecond))))
+			time.Sleep(time.Duration(random.Int64N(int64(60 * time.Millisecond))))
 		}
 		y.kill(y.main, unix.SIGKILL)
 		svscan.Wait()
 	}
-	svscan := y.one()
+	svscan := y.svscan()
 	y.await("all under control", func() bool {
 		return y.inside(append([]string{"svwait", "-u", "-t", "1"}, dirs...)...).Run() == nil
 	})
@@ -793,15 +781,15 @@ func (y *yard) statusPid(dir string) int {
 // Both watch what the other has; when one is killed the other takes it all.
 func TestTwoOfOneProcess(t *testing.T) {
 	t.Parallel()
-	y := newYard(t, perService)
+	y := newYard(t, oneProcess)
 	var dirs []string
 	for i := range 10 {
 		x := y.add(fmt.Sprint("x", i), sleeps, reads)
 		dirs = append(dirs, x, x+"/log")
 	}
-	first := y.one()
+	first := y.svscan()
 	one := y.main
-	second := y.one()
+	second := y.svscan()
 	before := y.alone(dirs...)
 	y.kill(one, unix.SIGKILL)
 	first.Wait()
@@ -828,7 +816,7 @@ func TestOneProcessWithADirectoryThatIsReplaced(t *testing.T) {
 	for _, linked := range []bool{false, true} {
 		t.Run(fmt.Sprint("a link: ", linked), func(t *testing.T) {
 			t.Parallel()
-			y := newYard(t, perService)
+			y := newYard(t, oneProcess)
 			x, gone, fresh := filepath.Join(y.scan, "x"), filepath.Join(y.top, "gone"), filepath.Join(y.top, "fresh")
 			before := x
 			if linked {
@@ -838,7 +826,7 @@ func TestOneProcessWithADirectoryThatIsReplaced(t *testing.T) {
 				write(x, sleeps, reads)
 			}
 			write(fresh, sleeps, reads)
-			svscan := y.one()
+			svscan := y.svscan()
 			y.alone(before, before+"/log")
 			after := x
 			if linked {
@@ -871,134 +859,94 @@ func TestOneProcessWithADirectoryThatIsReplaced(t *testing.T) {
 // With one process as with supervise: a log whose directory was replaced goes on when it
 // has died, in the old directory or in the new one, and no line is lost.
 func TestALogDirectoryThatIsReplaced(t *testing.T) {
-	for _, options := range [][]string{nil, {"-1"}} {
-		t.Run(fmt.Sprint("options: ", options), func(t *testing.T) {
-			t.Parallel()
-			y := newYard(t, perService)
-			const lines = 100
-			x := y.add("x", fmt.Sprintf("#!/bin/sh\nfor i in $(seq %d); do echo $i; [ $i != 20 ] || until [ -e go ]; do sleep 0.01; done; done\nexec sleep infinity\n", lines),
-				"#!/bin/sh\nexec cat >>\"$TOP/lines\"\n")
-			svscan := y.svscan(append([]string{filepath.Join(fused.dir, "svscan")}, options...)...)
-			y.await("lines", func() bool { return strings.Contains(textOf(y.top+"/lines"), "\n20\n") })
-			fresh := write(filepath.Join(y.top, "fresh"), "#!/bin/sh\nexec cat >>\"$TOP/lines\"\n")
-			must(os.Rename(x+"/log", x+"/oldlog"))
-			must(os.Rename(fresh, x+"/log"))
-			cats := func() []tenant { return y.named("cat") }
-			for _, p := range cats() {
-				y.kill(p, unix.SIGKILL)
-			}
-			must(os.WriteFile(x+"/go", nil, 0o644))
-			y.await("the rest of the lines", func() bool { return strings.Count(textOf(y.top+"/lines"), "\n") == lines })
-			if list := cats(); len(list) != 1 {
-				t.Errorf("logs: %v", list)
-			}
-			y.do("svc", "-dx", x+"/oldlog")
-			y.await("the new log", func() bool { all := y.pairs(); return len(all[x+"/log"].others) == 1 && all[x+"/oldlog"].others == nil })
-			y.stop(svscan)
-			if left := y.tenants(); left != nil {
-				t.Errorf("left running:\n%s", y.list())
-			}
-		})
-	}
+	inModes(t, both, func(t *testing.T, m mode) {
+		y := newYard(t, m)
+		const lines = 100
+		x := y.add("x", fmt.Sprintf("#!/bin/sh\nfor i in $(seq %d); do echo $i; [ $i != 20 ] || until [ -e go ]; do sleep 0.01; done; done\nexec sleep infinity\n", lines),
+			"#!/bin/sh\nexec cat >>\"$TOP/lines\"\n")
+		svscan := y.svscan()
+		y.await("lines", func() bool { return strings.Contains(textOf(y.top+"/lines"), "\n20\n") })
+		fresh := write(filepath.Join(y.top, "fresh"), "#!/bin/sh\nexec cat >>\"$TOP/lines\"\n")
+		must(os.Rename(x+"/log", x+"/oldlog"))
+		must(os.Rename(fresh, x+"/log"))
+		cats := func() []tenant { return y.named("cat") }
+		for _, p := range cats() {
+			y.kill(p, unix.SIGKILL)
+		}
+		must(os.WriteFile(x+"/go", nil, 0o644))
+		y.await("the rest of the lines", func() bool { return strings.Count(textOf(y.top+"/lines"), "\n") == lines })
+		if list := cats(); len(list) != 1 {
+			t.Errorf("logs: %v", list)
+		}
+		y.do("svc", "-dx", x+"/oldlog")
+		y.await("the new log", func() bool { all := y.pairs(); return len(all[x+"/log"].others) == 1 && all[x+"/oldlog"].others == nil })
+		y.stop(svscan)
+		if left := y.tenants(); left != nil {
+			t.Errorf("left running:\n%s", y.list())
+		}
+	})
 }
 
 // A directory that has two names is one service. It goes on by the second name when the
 // first is taken out, and TERM ends it.
 func TestADirectoryWithTwoNames(t *testing.T) {
-	for _, options := range [][]string{nil, {"-1"}} {
-		t.Run(fmt.Sprint("options: ", options), func(t *testing.T) {
-			t.Parallel()
-			y := newYard(t, perService)
-			x := write(filepath.Join(y.top, "x"), sleeps)
-			must(os.Symlink(x, y.scan+"/a"))
-			must(os.Symlink(x, y.scan+"/b"))
-			svscan := y.svscan(append([]string{filepath.Join(fused.dir, "svscan")}, options...)...)
-			y.await("the service", func() bool { return len(y.pairs()[x].others) == 1 })
-			later := y.add("later", sleeps)
-			y.await("a later one", func() bool { return len(y.pairs()[later].others) == 1 })
-			must(os.Remove(y.scan + "/a"))
-			y.do("svc", "-dx", x)
-			y.await("the service by its other name", func() bool { return len(y.pairs()[x].others) == 1 })
-			must(os.Symlink(x, y.scan+"/a"))
-			y.stop(svscan)
-			if left := y.tenants(); left != nil {
-				t.Errorf("left running:\n%s", y.list())
-			}
-		})
-	}
+	inModes(t, both, func(t *testing.T, m mode) {
+		for _, ends := range []bool{false, true} {
+			t.Run(fmt.Sprint("ends: ", ends), func(t *testing.T) {
+				t.Parallel()
+				y := newYard(t, m)
+				x, names := write(filepath.Join(y.top, "x"), sleeps), []string{y.scan + "/a", y.scan + "/b"}
+				for _, name := range names {
+					must(os.Symlink(x, name))
+				}
+				svscan := y.svscan()
+				later := y.add("later", sleeps)
+				y.await("both", func() bool { all := y.pairs(); return len(all[x].others) == 1 && len(all[later].others) == 1 })
+				if ends {
+					y.stop(svscan)
+					if left := y.tenants(); left != nil {
+						t.Errorf("left running:\n%s", y.list())
+					}
+					return
+				}
+				for _, name := range names { // one of them is that by which it runs
+					before := y.pairs()[x].others[0]
+					must(os.Remove(name))
+					y.do("svc", "-dx", x)
+					y.await("the service by its other name", func() bool {
+						now := y.pairs()[x].others
+						return len(now) == 1 && now[0] != before
+					})
+					must(os.Symlink(x, name))
+				}
+			})
+		}
+	})
 }
 
 // The end.
 
-func TestOneProcessStopsServicesAndThenLogsAfterTERM(t *testing.T) {
-	const lastWords = 20000
-	service := fmt.Sprintf("#!/bin/sh\ntrap 'seq %d; echo stopped >>../order; exit' TERM\necho up\nwhile :; do sleep 0.01; done\n", lastWords)
-	logger := "#!/bin/sh\ntrap 'echo log told >>../../order' TERM\nhead -n 1 >>../lines\nsleep 0.3\ncat >>../lines\necho log read all >>../../order\n"
-	for _, c := range []struct {
-		name   string
-		before string // the svscan before it, which is killed
-	}{{"its own", ""}, {"of another one", "-1"}, {"of a killed svscan", "svscan"}, {"of a killed svscan and its supervisors", "all"}} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			y := newYard(t, perService)
-			x, z := y.add("x", service, logger), y.add("z", sleeps)
-			var svscan *exec.Cmd
-			if c.before == "" || c.before == "-1" {
-				svscan = y.one()
-			} else {
-				svscan = y.svscan()
-			}
-			y.await("up", func() bool { return textOf(x+"/lines") == "up\n" && len(y.pairs()[z].others) == 1 })
-			if c.before != "" {
-				y.kill(y.main, unix.SIGKILL)
-				svscan.Wait()
-				for _, p := range y.named("supervise") {
-					if c.before == "all" {
-						y.kill(p, unix.SIGKILL)
-					}
-				}
-				svscan = y.one()
-			}
-			y.stop(svscan)
-			if left := y.tenants(); left != nil {
-				t.Errorf("left running:\n%s", y.list())
-			}
-			order := slices.Compact(strings.Split(textOf(y.scan+"/order"), "\n"))
-			if !slices.Equal(order, []string{"stopped", "log read all", ""}) {
-				t.Errorf("in the order\n%q", order)
-			}
-			if n := strings.Count(textOf(x+"/lines"), "\n"); n != 1+lastWords {
-				t.Errorf("the log has %d lines of %d", n, 1+lastWords)
-			}
-			y.saysNothing()
-		})
-	}
-}
-
-func TestOneProcessAsPID1(t *testing.T) {
-	for _, signal := range []syscall.Signal{unix.SIGTERM, unix.SIGINT} {
-		t.Run(signal.String(), func(t *testing.T) {
-			t.Parallel()
-			y := emptyYard(t, perService)
-			x := y.add("x", "#!/bin/sh\nfor i in 1 2 3 4 5; do (sleep 0.0$i &) ; done\n: >left\nexec sleep infinity\n", reads)
-			quick := y.add("quick", "#!/bin/sh\necho start >>starts\n(sleep 0.01 &)\n")
-			y.begin(`exec svscan -1 "$SCAN"`)
-			y.alone(x, x+"/log")
-			y.await("orphans, and a restart", func() bool { return exists(x+"/left") && strings.Count(textOf(quick+"/starts"), "start") == 2 })
-			y.await("no zombies", func() bool {
-				children := textOf(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", y.first.Process.Pid))
-				for _, pid := range strings.Fields(children) {
-					if n, err := strconv.Atoi(pid); err == nil && stateOf(n) == "Z" {
-						return false
-					}
-				}
-				return true
-			})
-			y.first.Process.Signal(signal)
-			if err := y.first.Wait(); err != nil {
-				t.Errorf("PID 1 after %v: %v", signal, err)
-			}
-			y.saysNothing()
-		})
-	}
+// A log that is down when TERM comes is started once more, to read what there is; whoever
+// starts it does not wait for others to write.
+func TestSvscanEndsWithALogThatIsDown(t *testing.T) {
+	inModes(t, both, func(t *testing.T, m mode) {
+		y := newYard(t, m)
+		x := y.add("x", "#!/bin/sh\necho up\nexec sleep infinity\n", "#!/bin/sh\nexec cat >>../lines\n")
+		svscan := y.svscan()
+		y.await("up", func() bool { return textOf(x+"/lines") == "up\n" })
+		y.up(x, x+"/log")
+		y.do("svc", "-Ld", x)
+		y.do("svwait", "-d", x+"/log")
+		y.do("svc", "-t", x)
+		y.await("another start", func() bool { return rememberedIn(x).starts == 2 })
+		y.up(x)
+		y.stop(svscan)
+		if left := y.tenants(); left != nil {
+			t.Errorf("left running:\n%s", y.list())
+		}
+		if got := textOf(x + "/lines"); got != "up\nup\n" {
+			t.Errorf("the log has %q", got)
+		}
+		y.saysNothing()
+	})
 }

@@ -328,6 +328,23 @@ func TestTheOldestDeathsAreDropped(t *testing.T) {
 	}
 }
 
+// A clock that was set back leaves deaths of the future; those that follow count.
+func TestDeathsAfterDeathsOfTheFutureCount(t *testing.T) {
+	t.Parallel()
+	const tai = 1<<62 + 10 + 27
+	were := manyDeaths(2)
+	binary.BigEndian.PutUint64(were[deathSize:], tai+uint64(time.Now().Unix())+86400)
+	h, s := tallied(t, "10", func(file string) { must(os.WriteFile(file, were, 0o644)) })
+	h.svc(t, fused, "k")
+	h.up(t, 4)
+	if got := deaths(h.service()); len(got) != 4 || !slices.Equal(got[:2], deathsIn(were)) || got[3].signal != 9 {
+		t.Errorf("2 deaths and 2 more: %v", got)
+	}
+	if s.said() != "" {
+		t.Errorf("it said %q", s.said())
+	}
+}
+
 // Whatever is there in its place, the service goes on; where a file can be made, it is
 // one of whole deaths.
 func TestRubbishForATally(t *testing.T) {
