@@ -37,10 +37,14 @@ func ForkSharing() (pid int, err Errno) {
 	return int(r), err
 }
 
-// CloseFrom gives the process descriptors of its own: those below fd, and no others.
+// CloseFrom gives the process descriptors of its own: those below fd, and no others
+// but, before Linux 5.9, copies of all.
 func CloseFrom(fd int) Errno {
 	const last = 1<<32 - 1
 	_, _, err := unix.RawSyscall(unix.SYS_CLOSE_RANGE, uintptr(fd), last, unix.CLOSE_RANGE_UNSHARE)
+	if err != 0 {
+		_, _, err = unix.RawSyscall(unix.SYS_UNSHARE, unix.CLONE_FILES, 0, 0)
+	}
 	return err
 }
 
