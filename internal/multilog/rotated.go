@@ -237,8 +237,9 @@ func (l *rotated) finish(p *bare.Process, file, code string) {
 		l.warn(p, err, "unable to stat ", file)
 	}
 	for was.Links == 1 {
-		var room [labelSize + 256]byte
-		n := putLabel(room[:], tai64.FromUnix(bare.Clock(unix.CLOCK_REALTIME)))
+		var room [tai64.TextSize + 256]byte
+		tai64.FromUnix(bare.Clock(unix.CLOCK_REALTIME)).PutText(room[:])
+		n := tai64.TextSize
 		n += copy(room[n:], ".")
 		n += copy(room[n:], code)
 		err := bare.Link(l.dir, file, bare.TextOf(room[:n]))
@@ -285,7 +286,7 @@ func (l *rotated) makeFit() (fits bool, err bare.Errno) {
 		if name == "" {
 			break
 		}
-		if name[0] != '@' || len(name) < labelSize {
+		if name[0] != '@' || len(name) < tai64.TextSize {
 			continue
 		}
 		count++
@@ -293,7 +294,7 @@ func (l *rotated) makeFit() (fits bool, err bare.Errno) {
 			file, _ := bare.Stat(l.dir, name)
 			total += file.Size
 		}
-		if n == 0 || name[:labelSize] < bare.TextOf(oldest[:labelSize]) {
+		if n == 0 || name[:tai64.TextSize] < bare.TextOf(oldest[:tai64.TextSize]) {
 			n = copy(oldest[:], name)
 		}
 	}
@@ -316,7 +317,7 @@ func (l *rotated) tooOld(name string) bool {
 	if l.age == 0 {
 		return false
 	}
-	label, ok := readLabel(name)
+	label, ok := tai64.ReadText(name)
 	return ok && label.Since(tai64.FromUnix(bare.Clock(unix.CLOCK_REALTIME))) > uint64(l.age)
 }
 

@@ -41,13 +41,17 @@ func (s *Service) adopt(p *bare.Process) (unfinished bool, exit bare.Exit) {
 		if pidfd >= 0 {
 			s.take(p, pidfd, record)
 			s.paused = ok && status.Paused && int(status.PID) == s.pid
-			return false, s.record(p, record)
+			exit = s.record(p, record)
+			s.announce(p)
+			return false, exit
 		}
 		unfinished = !record.Finish
 	}
 	s.start = s.state.Asked || s.want == service.WantUp && !s.state.Exit
 	s.state.Kill = 0
-	return unfinished, s.record(p, service.Record{Made: s.started})
+	exit = s.record(p, service.Record{Made: s.started})
+	s.announce(p)
+	return unfinished, exit
 }
 
 // take makes a process that was found running the service's.

@@ -42,7 +42,6 @@ func (s *Service) open(p *bare.Process, place int) bare.Exit {
 	if err := service.WriteRecord(s.lock, service.OfSupervise, self, loop.boot); err != 0 {
 		return p.FatalErrno(err, "unable to write ", name, "/", service.Lock)
 	}
-	s.announce(p)
 	// Last, because it is what tells others that the rest is there. It is held
 	// open for reading and never read.
 	if s.ok, err = openFifo(s.dir, service.OK); err != 0 {
