@@ -43,6 +43,13 @@ var lineFilled int
 func process(p *bare.Process, end bool) int {
 	at := 0
 	for at < input.n {
+		if script.plain && !input.inside && at >= input.oldEnd {
+			if used := quick(p, input.text[at:input.n]); used > 0 {
+				at += used
+				input.scanned = 0
+				continue
+			}
+		}
 		from := max(at, input.scanned)
 		newline := from + newlineIn(input.text[from:input.n])
 		if newline == input.n && !end && (at > 0 || input.n < readMax) {
@@ -76,6 +83,93 @@ func (i *inputText) pages() (at uintptr, n int) {
 	at = (first + uintptr(i.n) + pageSize - 1) &^ (pageSize - 1)
 	end := (first + readMax) &^ (pageSize - 1)
 	return at, int(end) - int(at)
+}
+
+// quick writes the complete lines of a text to logs for which nobody looks into a line,
+// and does just what emit would do. It returns how long they are together; 0 if there is
+// none, or a log is so nearly full that it counts where 0.76 would end the file.
+func quick(p *bare.Process, text []byte) int {
+	room := int64(outSize / 2)
+	for i := range script.logs.Len() {
+		l := script.logs.At(i)
+		if l.n > outSize/2 {
+			l.flush(p)
+		}
+		room = min(room, l.size-slack-blockMost-l.bytes-int64(l.n))
+		if l.careful || room <= 0 {
+			return 0
+		}
+	}
+	if script.logs.Len() == 0 {
+		return 0
+	}
+	first := script.logs.At(0)
+	used, made := fill(bare.BytesAt(first.out+uintptr(first.n), int(room)), text, &input.stamp)
+	lines := bare.BytesAt(first.out+uintptr(first.n), made)
+	first.n += made
+	first.selected = true
+	for i := 1; i < script.logs.Len(); i++ {
+		l := script.logs.At(i)
+		l.n += copy(bare.BytesAt(l.out+uintptr(l.n), made), lines)
+		l.selected = true
+	}
+	return used
+}
+
+// Eight bytes at a time: where one of them is a newline, the top bit of that one is left,
+// and above it perhaps others.
+const (
+	ones     = 0x0101010101010101
+	tops     = 0x8080808080808080
+	newlines = 0x0a0a0a0a0a0a0a0a
+)
+
+func newlinesIn(eight uint64) uint64 {
+	x := eight ^ newlines
+	return (x - ones) &^ x & tops
+}
+
+// firstOf is which byte the first newline is, of those that newlinesIn has found.
+func firstOf(found uint64) int {
+	const counted = 0x0001020304050607
+	return int((found & -found) >> 7 * counted >> 56)
+}
+
+// fill copies the complete lines of a text, each behind the stamp, as long as there is
+// room, and returns how much of the text and of the room it has used.
+func fill(out, text []byte, s *stamp) (used, made int) {
+	i, o := 0, 0
+	for o+len(s.text) <= len(out) {
+		*(*[len(s.text)]byte)(unsafe.Pointer(&out[o])) = s.text
+		o += s.n
+		for {
+			if i+8 > len(text) || o+8 > len(out) {
+				if i == len(text) || o == len(out) {
+					return used, made
+				}
+				c := text[i]
+				out[o] = c
+				i++
+				o++
+				if c == '\n' {
+					break
+				}
+				continue
+			}
+			eight := *(*uint64)(unsafe.Pointer(&text[i]))
+			*(*uint64)(unsafe.Pointer(&out[o])) = eight
+			if found := newlinesIn(eight); found != 0 {
+				n := firstOf(found) + 1
+				i += n
+				o += n
+				break
+			}
+			i += 8
+			o += 8
+		}
+		used, made = i, o
+	}
+	return used, made
 }
 
 // emit writes a line, or a piece of one if it is longer than can be read at once.
@@ -214,15 +308,17 @@ func reach(p *bare.Process, at int, full bool) {
 	beginBlock(p)
 }
 
+// blockMost is how much can come of one block at most, in bytes.
+const blockMost = lineMax + readBlock*(stampMax+1)
+
 // beginBlock looks which logs are so full that it counts.
 func beginBlock(p *bare.Process) {
-	const most = lineMax + readBlock*(stampMax+1)
 	for i := range script.logs.Len() {
 		l := script.logs.At(i)
-		careful := l.bytes+int64(l.n)+most >= l.size-slack
+		careful := l.bytes+int64(l.n)+blockMost >= l.size-slack
 		if l.careful || careful {
 			l.flush(p)
-			l.careful = l.bytes+most >= l.size-slack
+			l.careful = l.bytes+blockMost >= l.size-slack
 		}
 	}
 }
@@ -230,12 +326,10 @@ func beginBlock(p *bare.Process) {
 // newlineIn is where the first newline stands, or the length if there is none: eight
 // bytes at a time.
 func newlineIn(b []byte) int {
-	const ones, tops, newlines = 0x0101010101010101, 0x8080808080808080, 0x0a0a0a0a0a0a0a0a
 	i := 0
 	for ; i+8 <= len(b); i += 8 {
-		x := *(*uint64)(unsafe.Pointer(&b[i])) ^ newlines
-		if (x-ones)&^x&tops != 0 {
-			break
+		if found := newlinesIn(*(*uint64)(unsafe.Pointer(&b[i]))); found != 0 {
+			return i + firstOf(found)
 		}
 	}
 	for ; i < len(b); i++ {

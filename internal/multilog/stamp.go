@@ -9,7 +9,7 @@ import (
 )
 
 // stampMax is the length of the longest stamp, with its blank.
-const stampMax = 31
+const stampMax = 32
 
 // stamp is what stands before a line, its blank included.
 type stamp struct {
