@@ -17,45 +17,50 @@ type change struct {
 }
 
 // parser reads a rule from the front.
-type parser struct{ rest string }
+type parser struct {
+	text bare.Text
+	at   int
+}
+
+func (p *parser) rest() string { return p.text.String()[p.at:] }
 
 // parseRule reads a rule; ok is false if it is none.
 func parseRule(text string) (r rule, ok bool) {
-	p := parser{text}
+	p := parser{text: bare.Keep(text)}
 	if !p.name() || !p.offset(&r.standard) {
 		return r, false
 	}
-	if p.rest == "" {
+	if p.rest() == "" {
 		return r, true
 	}
 	if !p.name() {
 		return r, false
 	}
 	r.dst, r.summer = true, r.standard+3600
-	if p.rest != "" && p.rest[0] != ',' && !p.offset(&r.summer) {
+	if p.rest() != "" && p.rest()[0] != ',' && !p.offset(&r.summer) {
 		return r, false
 	}
-	if p.rest == "" {
-		p.rest = ",M3.2.0,M11.1.0" // what the United States have, as the C library has it
+	if p.rest() == "" {
+		p = parser{text: bare.Keep(",M3.2.0,M11.1.0")} // what the United States have, as the C library has it
 	}
-	return r, p.change(&r.start) && p.change(&r.end) && p.rest == ""
+	return r, p.change(&r.start) && p.change(&r.end) && p.rest() == ""
 }
 
 // name reads the abbreviation of a time: letters, or anything between < and >.
 func (p *parser) name() bool {
 	n := 0
-	if p.rest != "" && p.rest[0] == '<' {
-		n = bare.Index(p.rest, '>')
-		if n == len(p.rest) {
+	if p.rest() != "" && p.rest()[0] == '<' {
+		n = bare.Index(p.rest(), '>')
+		if n == len(p.rest()) {
 			return false
 		}
-		p.rest = p.rest[n+1:]
+		p.at += n + 1
 		return n > 3
 	}
-	for n < len(p.rest) && (p.rest[n]|0x20 >= 'a' && p.rest[n]|0x20 <= 'z') {
+	for n < len(p.rest()) && (p.rest()[n]|0x20 >= 'a' && p.rest()[n]|0x20 <= 'z') {
 		n++
 	}
-	p.rest = p.rest[n:]
+	p.at += n
 	return n >= 3
 }
 
@@ -69,11 +74,11 @@ func (p *parser) offset(ahead *int64) bool {
 // time reads [+-]hh[:mm[:ss]], in seconds.
 func (p *parser) time() (seconds int64, ok bool) {
 	sign := int64(1)
-	if p.rest != "" && (p.rest[0] == '+' || p.rest[0] == '-') {
-		if p.rest[0] == '-' {
+	if p.rest() != "" && (p.rest()[0] == '+' || p.rest()[0] == '-') {
+		if p.rest()[0] == '-' {
 			sign = -1
 		}
-		p.rest = p.rest[1:]
+		p.at += 1
 	}
 	for unit := int64(3600); unit > 0; unit /= 60 {
 		n, ok := p.number(0, 167)
@@ -81,53 +86,53 @@ func (p *parser) time() (seconds int64, ok bool) {
 			return 0, false
 		}
 		seconds += int64(n) * unit
-		if unit == 1 || p.rest == "" || p.rest[0] != ':' {
+		if unit == 1 || p.rest() == "" || p.rest()[0] != ':' {
 			break
 		}
-		p.rest = p.rest[1:]
+		p.at += 1
 	}
 	return sign * seconds, true
 }
 
 func (p *parser) number(least, most int) (n int, ok bool) {
-	value, digits := bare.Number(p.rest)
-	p.rest = p.rest[digits:]
+	value, digits := bare.Number(p.rest())
+	p.at += digits
 	return int(value), digits > 0 && value >= uint64(least) && value <= uint64(most)
 }
 
 // change reads ",Mm.w.d", ",Jn" or ",n", and "/time" if it is there.
 func (p *parser) change(c *change) bool {
-	if len(p.rest) < 2 || p.rest[0] != ',' {
+	if len(p.rest()) < 2 || p.rest()[0] != ',' {
 		return false
 	}
-	p.rest = p.rest[1:]
+	p.at += 1
 	c.time = 2 * 3600
 	ok := true
-	switch p.rest[0] {
+	switch p.rest()[0] {
 	case 'M':
 		c.kind = 'M'
 		for i, part := range [...]struct {
 			into        *int
 			least, most int
 		}{{&c.month, 1, 12}, {&c.week, 1, 5}, {&c.day, 0, 6}} {
-			if i > 0 && (p.rest == "" || p.rest[0] != '.') || p.rest == "" {
+			if i > 0 && (p.rest() == "" || p.rest()[0] != '.') || p.rest() == "" {
 				return false
 			}
-			p.rest = p.rest[1:]
+			p.at += 1
 			if *part.into, ok = p.number(part.least, part.most); !ok {
 				return false
 			}
 		}
 	case 'J':
 		c.kind = 'J'
-		p.rest = p.rest[1:]
+		p.at += 1
 		c.day, ok = p.number(1, 365)
 	default:
 		c.kind = 'n'
 		c.day, ok = p.number(0, 365)
 	}
-	if ok && p.rest != "" && p.rest[0] == '/' {
-		p.rest = p.rest[1:]
+	if ok && p.rest() != "" && p.rest()[0] == '/' {
+		p.at += 1
 		c.time, ok = p.time()
 	}
 	return ok

@@ -294,7 +294,7 @@ func (l *rotated) makeFit() (fits bool, err bare.Errno) {
 			file, _ := bare.Stat(l.dir, name)
 			total += file.Size
 		}
-		if n == 0 || name[:tai64.TextSize] < bare.TextOf(oldest[:tai64.TextSize]) {
+		if n == 0 || older(name, bare.TextOf(oldest[:])) {
 			n = copy(oldest[:], name)
 		}
 	}
@@ -310,6 +310,16 @@ func (l *rotated) makeFit() (fits bool, err bare.Errno) {
 		return true, 0 // 0.76 does not look either, and would try for ever
 	}
 	return false, 0
+}
+
+// older tells whether the label of a name is before that of another.
+func older(name, other string) bool {
+	for i := range tai64.TextSize {
+		if name[i] != other[i] {
+			return name[i] < other[i]
+		}
+	}
+	return false
 }
 
 // tooOld tells whether the label of a file is from longer ago than files are kept.
