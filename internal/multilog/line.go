@@ -348,10 +348,15 @@ func readInput(p *bare.Process, most int) (n int, err bare.Errno) {
 	}
 	if journal.on {
 		n, err = journal.fill(p, room)
-		if err == unix.EINVAL {
-			// Not a pipe, or not a file system that can do that.
+		switch err {
+		case 0, unix.EAGAIN:
+			return n, err
+		case unix.EINVAL: // not a pipe, or not a file system that can do that
 			journal.remove()
 			journal.on = false
+		default:
+			script.logs.At(0).warn(p, err, "unable to write ", journalName)
+			return 0, unix.EAGAIN // what has not been read is still in the pipe
 		}
 	}
 	if !journal.on {
