@@ -42,9 +42,12 @@ bench: all
 	$(GO) run ./bench
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man8
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/catena/init
 	install -m 755 bin/catena $(DESTDIR)$(PREFIX)/bin/catena
 	for t in $(TOOLS); do ln -sf catena $(DESTDIR)$(PREFIX)/bin/$$t || exit 1; done
+	install -m 755 init/svscanboot $(DESTDIR)$(PREFIX)/bin
+	install -m 755 init/catena.openrc $(DESTDIR)$(PREFIX)/share/catena/init
+	install -m 644 init/catena.service init/README.md $(DESTDIR)$(PREFIX)/share/catena/init
 	install -m 644 man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
 
 clean:

@@ -28,6 +28,9 @@ var (
 // commands lists the tools and the multi-call binary.
 func commands() []string { return append(tools(), "catena") }
 
+// pages lists what has a page: svscanboot is a script, not a tool.
+func pages() []string { return append(commands(), "svscanboot") }
+
 func page(tool string) string { return filepath.Join(root, "man", tool+".8") }
 
 func read(t *testing.T, file string) string {
@@ -170,13 +173,13 @@ func TestOptionsAreTheSameInSynopsisAndPage(t *testing.T) {
 	}
 }
 
-// As daemontools has them, svc and svstat have nothing to say without arguments, and
-// svscan begins; svc's line comes with an option that it does not know.
+// As daemontools has them, svc, svstat and readproctitle have nothing to say without
+// arguments, and svscan begins; svc's line comes with an option that it does not know.
 func TestUsageMessageStandsInThePage(t *testing.T) {
 	for _, tool := range commands() {
 		var arguments []string
 		switch tool {
-		case "svstat", "svscan", "multilog", "tai64n", "tai64nlocal":
+		case "svstat", "svscan", "readproctitle", "multilog", "tai64n", "tai64nlocal":
 			continue
 		case "svc":
 			arguments = []string{"-Z"}
@@ -228,16 +231,16 @@ func TestEveryToolHasAPageAndEveryPageATool(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var pages []string
+	var found []string
 	for _, f := range files {
-		pages = append(pages, strings.TrimSuffix(filepath.Base(f), ".8"))
+		found = append(found, strings.TrimSuffix(filepath.Base(f), ".8"))
 	}
-	diffLists(t, "man/", pages, "cmd/", commands())
+	diffLists(t, "man/", found, "cmd/ and init/", pages())
 }
 
 func TestPagesHaveTheSameSections(t *testing.T) {
 	required := slices.DeleteFunc(slices.Clone(headings), func(h string) bool { return slices.Contains(optional, h) })
-	for _, tool := range commands() {
+	for _, tool := range pages() {
 		got := submatches(`(?m)^\.Sh (.*)$`, read(t, page(tool)))
 		if !slices.Equal(got, headings) && !slices.Equal(got, required) {
 			t.Errorf("%s.8 has the sections %q", tool, got)
@@ -248,7 +251,7 @@ func TestPagesHaveTheSameSections(t *testing.T) {
 // The pages of other systems that are referred to need not be installed here.
 func TestPagesAreCleanForMandoc(t *testing.T) {
 	need(t, "mandoc")
-	for _, tool := range commands() {
+	for _, tool := range pages() {
 		out, _ := exec.Command("mandoc", "-Tlint", "-Wstyle", page(tool)).Output()
 		for line := range strings.Lines(string(out)) {
 			if !strings.Contains(line, "referenced manual not found") {
@@ -295,7 +298,7 @@ func serviceDirectory(t *testing.T) string {
 }
 
 func TestRelativeLinksLeadSomewhere(t *testing.T) {
-	for _, doc := range []string{"README.md", "ARCHITECTURE.md", "internal/boot/HACKING.md", "CONTRIBUTING.md", "CHANGES.md"} {
+	for _, doc := range []string{"README.md", "ARCHITECTURE.md", "internal/boot/HACKING.md", "CONTRIBUTING.md", "CHANGES.md", "init/README.md"} {
 		file := filepath.Join(root, doc)
 		for _, link := range submatches(`\]\(([^)\s]+)\)`, read(t, file)) {
 			target, _, _ := strings.Cut(link, "#")
@@ -332,11 +335,17 @@ func TestMakeInstallPutsBinaryNamesAndPages(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("make install: %v\n%s", err, out)
 	}
-	want := []string{"usr/bin/catena -rwxr-xr-x"}
+	want := []string{
+		"usr/bin/catena -rwxr-xr-x",
+		"usr/bin/svscanboot -rwxr-xr-x",
+		"usr/share/catena/init/README.md -rw-r--r--",
+		"usr/share/catena/init/catena.openrc -rwxr-xr-x",
+		"usr/share/catena/init/catena.service -rw-r--r--",
+	}
 	for _, tool := range tools() {
 		want = append(want, "usr/bin/"+tool+" catena")
 	}
-	for _, tool := range commands() {
+	for _, tool := range pages() {
 		want = append(want, "usr/share/man/man8/"+tool+".8 -rw-r--r--")
 	}
 	diffLists(t, "DESTDIR", installed(dest), "the list", want)

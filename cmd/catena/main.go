@@ -7,6 +7,8 @@
 package main
 
 import (
+	"os"
+
 	"catena/internal/boot"
 	"catena/internal/control"
 	"catena/internal/execchain"
@@ -25,6 +27,7 @@ var tools = [...]*execchain.Tool{
 	&link.Fghack,
 	&multilog.Multilog,
 	&link.Pgrphack,
+	&control.Readproctitle,
 	&link.Setlock,
 	&link.Setuidgid,
 	&link.Setuser,
@@ -41,4 +44,4 @@ var tools = [...]*execchain.Tool{
 
 // bare runs before the Go runtime; main only in a build without the entry flag.
 func bare(stack boot.Stack) { execchain.Start(uintptr(stack), tools[:]) }
-func main()                 { hosted.Main(tools[:]) }
+func main()                 { control.HostArgs = os.Args; hosted.Main(tools[:]) }

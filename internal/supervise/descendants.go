@@ -23,7 +23,7 @@ const patience = 1000
 // setApart prepares the supervisor to find what the service will leave, if that is
 // wanted.
 func (s *Service) setApart() {
-	s.apart = loop.share == 0 && bare.Exists(s.dir, service.KillDescendants) == 0
+	s.apart = !loop.many && bare.Exists(s.dir, service.KillDescendants) == 0
 	if s.apart {
 		bare.BecomeSubreaper() // it cannot fail
 	}

@@ -16,6 +16,7 @@ var loop struct {
 	poll      bare.Poll
 	signals   int
 	next      int64 // when a service has something to do unasked, since boot in ns
+	many      bool  // there may be others
 	share     int   // no inherited descriptor is as high; 0 if children get copies of all
 }
 
@@ -62,6 +63,7 @@ func Begin(p *bare.Process) bare.Exit {
 // BeginMany is Begin for a process that will have very many files open: it may open
 // as many as it can be allowed to, and its children get no copies of them.
 func BeginMany(p *bare.Process) bare.Exit {
+	loop.many = true
 	if last, ok := bare.LastDescriptor(); ok {
 		loop.share = max(last, 2) + 1
 	}
@@ -190,7 +192,8 @@ func (s *Service) close() {
 // Done tells whether a service was told to exit, and has.
 func Done(place int) bool { return services.At(place).done }
 
-// Act does what is due and returns when something will be, since boot in nanoseconds.
+// Act does what is due and returns when something will be, since boot in nanoseconds: 0
+// if a service is Done.
 func Act(p *bare.Process) (next int64) {
 	if loop.next == bare.Never || bare.SinceBoot() < loop.next {
 		return loop.next

@@ -27,6 +27,9 @@ func (s *Service) announce(p *bare.Process) {
 // or never.
 func (s *Service) due() int64 {
 	at := int64(bare.Never)
+	if s.done {
+		return 0 // the caller is to see it
+	}
 	if s.start && s.down() {
 		at = max(s.retry, s.mayStart())
 	}

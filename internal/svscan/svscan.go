@@ -87,7 +87,11 @@ func svscan(p *bare.Process) bare.Exit {
 			}
 			scan.due = next
 		}
-		for i := range supervise.Wait(min(scan.due, scan.rescan, supervise.Act(&asSupervise))) {
+		inside := supervise.Act(&asSupervise)
+		if inside == 0 {
+			scan.due = 0
+		}
+		for i := range supervise.Wait(min(scan.due, scan.rescan, inside)) {
 			switch e := supervise.Event(i); e.Kind {
 			case supervise.SignalEvent:
 				obey(&asSupervise, supervise.NextSignal())
