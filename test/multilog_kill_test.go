@@ -138,7 +138,31 @@ var killScripts = []killScript{
 	{"three logs", []string{"t", "s4096", "n100000", "./a", "s6000", "-*x*", "./b", "+*", "s5000", "./c"}, []int{20, 600}, 40},
 	{"a processor", []string{"s4096", "n100000", "!cat", "./a"}, []int{600}, 30},
 	{"long lines", []string{"s4096", "n100000", "./a", "s20000", "./b"}, []int{20, 9000, 3000}, 12},
+	{journalIsShortened, []string{"s16000000", "n100000", "./a"}, []int{2000}, 0},
 	{"a line that is longer than what is read at once", []string{"n100000", "./a", "-*x*", "./b"}, []int{300000}, 3},
+}
+
+// The journal is made short when it is longer than a megabyte, and then half a line is
+// left in it.
+const journalIsShortened = "as much as a pipe holds, and half a line"
+
+// fill puts the script's lines into the FIFO.
+func (k *killScript) fill(f *flood) {
+	if k.name != journalIsShortened {
+		f.fill(k.count)
+		return
+	}
+	_, err := unix.FcntlInt(f.source.Fd(), unix.F_SETPIPE_SZ, 1<<20)
+	must(err)
+	text := f.add(500)
+	for len(text) < 1<<20-8000 {
+		text = append(text, f.add(1)...)
+	}
+	text = append(text, bytes.TrimSuffix(f.add(1), []byte("\n"))...)
+	must(unix.SetNonblock(int(f.source.Fd()), true))
+	if got, err := unix.Write(int(f.source.Fd()), text); got != len(text) {
+		panic(fmt.Sprint("the FIFO is too small: ", got, " ", len(text), " ", err))
+	}
 }
 
 // check looks at all the logs of the script.
@@ -222,23 +246,26 @@ func TestLinesSurviveKillsAtEverySystemCall(t *testing.T) {
 			random := rand.New(rand.NewPCG(uint64(firstSeed(t)), uint64(i)))
 			seed := random.Uint64()
 			calm := newFlood(t, seed, k.lengths...)
-			calm.fill(k.count)
+			k.fill(calm)
 			all, _ := calm.runUntil(every, 0, calm.end(), k.words)
 			if text := k.check(calm); text != "" {
 				t.Fatal("without a kill, ", text)
 			}
 			// Each stop once, then by chance.
 			rounds := multilogRounds()
+			if k.name == journalIsShortened {
+				rounds /= 2 // it takes longer
+			}
 			order := random.Perm(all)
 			for round := range rounds {
 				f := newFlood(t, seed, k.lengths...)
-				f.fill(k.count)
+				k.fill(f)
 				stdin := f.end()
 				var text strings.Builder
 				stop := 1 + order[round%all]
 				for last := 1 + random.IntN(4); last > 0; last-- {
 					term := 0
-					if random.IntN(5) == 0 {
+					if k.lengths[0] < 100000 && k.count > 0 && random.IntN(5) == 0 { // or it is read byte by byte
 						term = 1 + random.IntN(all)
 					}
 					stops, call := f.runUntil(stop, term, stdin, k.words)
@@ -270,10 +297,70 @@ func TestLinesSurviveKillsAtEverySystemCall(t *testing.T) {
 	}
 }
 
+// A multilog is killed when it has done all, and the next one wherever it is while it
+// starts: what the journal is about is done already. That one may also find a journal of
+// another boot, or one that was cut off.
+func TestLinesSurviveKillsWhileTheNextOneStarts(t *testing.T) {
+	needRoot(t)
+	words := []string{"s4096", "n100000", "./a"}
+	const lines, every = 30, 1 << 30
+	setUp := func(back int, spoil func([]byte) []byte) (f *flood, stdin *os.File) {
+		f = newFlood(t, 9, 200)
+		f.fill(lines)
+		stdin = f.end()
+		calm := newFlood(t, 9, 200)
+		calm.fill(lines)
+		all, _ := calm.runUntil(every, 0, calm.end(), words)
+		os.RemoveAll(calm.dir)
+		calm.source.Close()
+		f.runUntil(all-back, 0, stdin, words)
+		if b, err := os.ReadFile(f.file("a/journal")); err == nil && spoil != nil {
+			must(os.WriteFile(f.file("a/journal"), spoil(b), 0o600))
+		}
+		return f, stdin
+	}
+	for name, spoil := range map[string]func([]byte) []byte{
+		"as it is":        nil,
+		"of another boot": func(b []byte) []byte { b[8] ^= 1; return b },
+		"cut off":         func(b []byte) []byte { return b[:min(len(b), 100)] },
+		"empty":           func(b []byte) []byte { return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for back := range 14 { // before the end of the first one
+				if back%4 != 0 && multilogRounds() < 1000 || spoil != nil && back != 4 && back != 12 {
+					continue
+				}
+				f, stdin := setUp(back, spoil)
+				all, _ := f.runUntil(every, 0, stdin, words)
+				for stop := 1; stop <= all; stop++ {
+					f, stdin := setUp(back, spoil)
+					before := f.missing("a", false, func([]byte) bool { return true })
+					_, call := f.runUntil(stop, 0, stdin, words)
+					if got := f.run(t, fused, stdin, words...); got != "exit 0" {
+						t.Errorf("%d before the end, then at %d: %s", back, stop, got)
+					}
+					text := f.missing("a", false, func([]byte) bool { return true })
+					if spoil != nil && before != "" && strings.Contains(text, "is missing") {
+						text = "" // what was in a journal that is gone
+					}
+					if text != "" {
+						t.Fatalf("killed %d before the end, then at stop %d of %d, call %s: %s", back, stop, all, call, text)
+					}
+					f.source.Close()
+					os.RemoveAll(f.dir)
+				}
+			}
+		})
+	}
+}
+
 // Random moments.
 
 func TestLinesSurviveRandomKillsInAFlood(t *testing.T) {
 	for i, k := range killScripts {
+		if k.count == 0 {
+			continue
+		}
 		t.Run(k.name, func(t *testing.T) {
 			t.Parallel()
 			f := newFlood(t, uint64(firstSeed(t))+uint64(i), k.lengths...)
@@ -303,7 +390,7 @@ func TestLinesSurviveRandomKillsInAFlood(t *testing.T) {
 				cmd := f.command([]path{fused, separate}[random.IntN(2)], k.words...)
 				cmd.Stdin = stdin
 				must(cmd.Start())
-				time.Sleep(time.Duration(random.ExpFloat64() * 2e6))
+				time.Sleep(time.Duration(random.ExpFloat64() * 4e6))
 				for _, signal := range []syscall.Signal{unix.SIGALRM, unix.SIGTERM} {
 					if random.IntN(5) == 0 {
 						cmd.Process.Signal(signal)
@@ -360,6 +447,64 @@ func TestDaemontoolsMayComeAfterAKill(t *testing.T) {
 			if !bytes.Contains(text, append(line, '\n')) {
 				t.Fatalf("stop %d: %s is not there", stop, line[:9])
 			}
+		}
+		os.RemoveAll(f.dir)
+	}
+}
+
+// Of a current of daemontools nothing is cut off, though it has the inode that the journal
+// knows: the old file that had it was removed.
+func TestJournalKnowsNoOtherCurrent(t *testing.T) {
+	need(t, filepath.Join(debian, "multilog"))
+	dir, err := os.MkdirTemp(work, "multilog-") // not on a tmpfs, where no inode comes back
+	must(err)
+	defer os.RemoveAll(dir)
+	for range 3 {
+		f := newFlood(t, 11, 300)
+		must(os.RemoveAll(f.dir))
+		f.dir = filepath.Join(dir, "d")
+		must(os.MkdirAll(f.dir, 0o700))
+		words := []string{"s4096", "n2", "./a"}
+		kill := func(p path, text string, done func(current []byte) bool) {
+			r, w, err := os.Pipe()
+			must(err)
+			cmd := f.command(p, words...)
+			cmd.Stdin = r
+			must(cmd.Start())
+			r.Close()
+			w.WriteString(text)
+			eventually(t, "lines", func() bool {
+				b, _ := os.ReadFile(f.file("a/current"))
+				return done(b)
+			})
+			cmd.Process.Kill()
+			cmd.Wait()
+			w.Close()
+		}
+		inode := func() uint64 {
+			var st unix.Stat_t
+			must(unix.Stat(f.file("a/current"), &st))
+			return st.Ino
+		}
+		kill(fused, "ours\n", func(b []byte) bool { return string(b) == "ours\n" })
+		known, again := inode(), false
+		for i := 0; i < 20 && !again; i++ {
+			line := fmt.Sprintf("daemontools %d\n", i)
+			kill(old, strings.Repeat("x\n", 3000)+line, func(b []byte) bool { return bytes.HasSuffix(b, []byte(line)) })
+			again = inode() == known
+		}
+		if !again {
+			t.Log("the inode does not come back")
+			os.RemoveAll(f.dir)
+			continue
+		}
+		was, err := os.ReadFile(f.file("a/current"))
+		must(err)
+		if got := f.run(t, fused, nil, words...); got != "exit 0" {
+			t.Error(got)
+		}
+		if !bytes.Contains(f.whole("a"), was) {
+			t.Errorf("of %d bytes of daemontools there are %d in all files", len(was), len(f.whole("a")))
 		}
 		os.RemoveAll(f.dir)
 	}

@@ -27,8 +27,9 @@ const journalName = "journal"
 //	32  8  where the data begins that is not in the logs
 //	40  1  1 if it begins within a line
 //	48 40  for each log: the inodes of its directory and of current, the size of
-//	       current, how many bytes of the output are in older files, 1 if it gets the
-//	       line that the data begins in
+//	       current, how many bytes of the output are in older files, each in 8; 1 if it
+//	       gets the line that the data begins in; in 7, when current was made, in
+//	       nanoseconds, because an inode may come back
 const (
 	journalMagic = "journal1"
 	headSize     = 48
@@ -54,6 +55,10 @@ func (j *journalFile) open(p *bare.Process, l *rotated) {
 		p.Warn("too many logs: lines that are read when it is killed are lost")
 		return
 	}
+	limit, err := bare.Getrlimit(unix.RLIMIT_FSIZE)
+	if err == 0 && limit.Cur < 2*journalMost {
+		return // it would die of that
+	}
 	j.boot = service.ThisBoot()
 	fd, err := bare.OpenAt(l.dir, journalName, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 	if err != 0 {
@@ -75,16 +80,16 @@ func (j *journalFile) open(p *bare.Process, l *rotated) {
 
 // left takes over what the journal says of a log. It returns the inode and the size of
 // current, or false if the journal does not know that log.
-func (j *journalFile) left(place int, l *rotated) (inode uint64, size int64, known bool) {
+func (j *journalFile) left(place int, l *rotated) (inode, born uint64, size int64, known bool) {
 	if !j.on || string(j.head[:8]) != journalMagic {
-		return 0, 0, false
+		return 0, 0, 0, false
 	}
 	b := j.entry(place)
 	if getWord(b[0:8]) != bare.StatOpen(l.dir).Inode {
-		return 0, 0, false
+		return 0, 0, 0, false
 	}
 	l.skip, l.selected = int64(getWord(b[24:32])), b[32] != 0
-	return getWord(b[8:16]), int64(getWord(b[16:24])), true
+	return getWord(b[8:16]), getWord(b[33:40]), int64(getWord(b[16:24])), true
 }
 
 func (j *journalFile) entry(place int) []byte {
@@ -98,10 +103,11 @@ func (j *journalFile) begin(p *bare.Process) {
 	}
 	copy(j.head[0:8], journalMagic)
 	copy(j.head[8:32], j.boot[:])
-	j.note(p)
 	if j.start == j.end {
-		j.cut(p)
+		j.cut(p) // first, or what is in it might be taken for left over
+		return
 	}
+	j.note(p)
 }
 
 // note writes the head, with every log as it is.
@@ -128,6 +134,7 @@ func (j *journalFile) noteLog(place int, l *rotated) {
 	if l.selected {
 		b[32] = 1
 	}
+	putWord(b[33:40], l.born)
 }
 
 func (j *journalFile) write(p *bare.Process) {

@@ -38,8 +38,8 @@ var line [lineMax + 1]byte
 // lineFilled is how much of it the last line has used.
 var lineFilled int
 
-// process writes the lines that have been read: all that are complete, or, at the end of
-// the input, all. It returns how many bytes that was.
+// process writes the lines that have been read, but for the beginning of one of which not
+// enough has been read yet; at the end of the input all. It returns how many bytes that was.
 func process(p *bare.Process, end bool) int {
 	at := 0
 	for at < input.n {
@@ -52,12 +52,15 @@ func process(p *bare.Process, end bool) int {
 		}
 		from := max(at, input.scanned)
 		newline := from + newlineIn(input.text[from:input.n])
-		if newline == input.n && !end && (at > 0 || input.n < readMax) {
-			break // it is not complete, and there is room for more
+		if newline == input.n && !end && !input.inside && newline-at < lineMax-input.stamp.n {
+			break // what comes may still count for whom it is selected
 		}
 		emit(p, at, newline, newline < input.n || end)
 		at = min(newline+1, input.n)
 		input.scanned = 0
+	}
+	if end && input.inside {
+		emit(p, at, at, true)
 	}
 	for i := range script.logs.Len() {
 		script.logs.At(i).flush(p)
@@ -172,7 +175,7 @@ func fill(out, text []byte, s *stamp) (used, made int) {
 	return used, made
 }
 
-// emit writes a line, or a piece of one if it is longer than can be read at once.
+// emit writes a line, or a piece of one if the rest is still to be read.
 func emit(p *bare.Process, at, end int, ends bool) {
 	first := at
 	if !input.inside {
@@ -349,7 +352,7 @@ func readInput(p *bare.Process, most int) (n int, err bare.Errno) {
 	if journal.on {
 		n, err = journal.fill(p, room)
 		switch err {
-		case 0, unix.EAGAIN:
+		case 0, unix.EAGAIN, unix.EBADF:
 			return n, err
 		case unix.EINVAL: // not a pipe, or not a file system that can do that
 			journal.remove()

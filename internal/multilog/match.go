@@ -66,8 +66,8 @@ func globOne(pattern string, i int, c byte) (next int, ok bool) {
 			return next, ok
 		}
 	case '\\':
-		if i+1 < len(pattern) {
-			i++
+		if i++; i == len(pattern) {
+			return i, false
 		}
 	}
 	return i + 1, pattern[i] == c

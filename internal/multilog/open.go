@@ -32,13 +32,13 @@ func (l *rotated) lockDirectory(p *bare.Process) bare.Exit {
 // all of it was whole lines. Every other may be torn: it is kept as an old file.
 func (l *rotated) restart(p *bare.Process, place int) bare.Exit {
 	name := l.name.String()
-	inode, whole, known := journal.left(place, l)
+	inode, born, whole, known := journal.left(place, l)
 	is, err := bare.Stat(l.dir, current)
 	if err != 0 && err != unix.ENOENT {
 		return p.FatalErrno(err, "unable to stat ", name, "/"+current)
 	}
 	closed := is.Mode&0o100 != 0
-	known = known && is.Inode == inode && whole <= is.Size
+	known = known && is.Inode == inode && is.Born == born && whole <= is.Size
 	if err != 0 || !closed && !known {
 		return l.begin(p)
 	}
@@ -55,7 +55,8 @@ func (l *rotated) restart(p *bare.Process, place int) bare.Exit {
 	if err = bare.Fchmod(l.current, 0o644); err != 0 {
 		return p.FatalErrno(err, "unable to set mode of ", name, "/"+current)
 	}
-	l.begun, l.inode = bare.SinceBoot(), is.Inode
+	l.begun = bare.SinceBoot()
+	l.identify()
 	return bare.Continue
 }
 
@@ -87,6 +88,7 @@ func (l *rotated) begin(p *bare.Process) bare.Exit {
 	if err = bare.Fchmod(l.current, 0o644); err != 0 {
 		return p.FatalErrno(err, "unable to set mode of ", name, "/"+current)
 	}
-	l.bytes, l.begun, l.inode = 0, bare.SinceBoot(), bare.StatOpen(l.current).Inode
+	l.bytes, l.begun = 0, bare.SinceBoot()
+	l.identify()
 	return bare.Continue
 }

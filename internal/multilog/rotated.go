@@ -18,12 +18,12 @@ type rotated struct {
 	processor bare.Text // empty if there is none
 	code      bare.Text // what the name of a finished file ends with
 
-	dir, lock, current int   // descriptors
-	bytes              int64 // in current, those in out not counted
-	begun              int64 // when current was begun, since boot in ns
-	inode              uint64
-	since              int64 // bytes written since the journal began with what is in it
-	skip               int64 // bytes to come that are written already
+	dir, lock, current int    // descriptors
+	bytes              int64  // in current, those in out not counted
+	begun              int64  // when current was begun, since boot in ns
+	inode, born        uint64 // of current; when it was made, likewise, in 7 bytes
+	since              int64  // bytes written since the journal began with what is in it
+	skip               int64  // bytes to come that are written already
 
 	out      uintptr // room for outSize bytes
 	n        int     // in it
@@ -174,7 +174,7 @@ func (l *rotated) create(p *bare.Process) {
 		l.pause(p, err, "unable to create ", "/"+current+", pausing")
 	}
 	l.bytes, l.begun = 0, bare.SinceBoot()
-	l.inode = bare.StatOpen(l.current).Inode
+	l.identify()
 	for {
 		err := bare.Fchmod(l.current, 0o644)
 		if err == 0 {
@@ -182,6 +182,12 @@ func (l *rotated) create(p *bare.Process) {
 		}
 		l.pause(p, err, "unable to set mode of ", "/"+current+", pausing")
 	}
+}
+
+// identify takes note of which file current is.
+func (l *rotated) identify() {
+	is := bare.StatOpen(l.current)
+	l.inode, l.born = is.Inode, is.Born
 }
 
 func (l *rotated) chmod(p *bare.Process, file string, mode uint32) {

@@ -39,6 +39,8 @@ const (
 	mostSize      = 16777215
 	byDefaultNum  = 10
 	leastNum      = 2
+	mostSeconds   = 1 << 32
+	mostCode      = 64 // bytes
 )
 
 // parse reads the script. Words that are no action are reported and left out, as 0.76
@@ -97,11 +99,15 @@ func parse(p *bare.Process, words bare.Words) bare.Exit {
 			}
 		case 'r':
 			next.every, _ = number(p, word, 0)
+			next.every = min(next.every, mostSeconds)
 		case 'a':
 			next.age, _ = number(p, word, 0)
 		case '!':
 			next.processor = bare.Keep(rest)
 		case 'w':
+			if len(rest) > mostCode || bare.Index(rest, '/') < len(rest) {
+				return p.Fatal("not the end of a file's name: ", word)
+			}
 			next.code = bare.Keep(rest)
 		case '.', '/':
 			log := script.logs.Len()
