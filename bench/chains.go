@@ -38,7 +38,7 @@ const (
 	fused       = "catena"
 	separate    = "catena, a file per tool"
 	daemontools = "daemontools"
-	runit       = "runit chpst"
+	chpst       = "runit chpst"
 	skarnet     = "s6"
 	utilLinux   = "util-linux"
 	inC         = "static C, one process"
@@ -97,7 +97,7 @@ func (s *stage) singles() []chain {
 			s.ours(group, separate, s.single, one.link),
 			s.peer(group, daemontools, one.link))
 		for _, p := range []struct{ maker, line string }{
-			{runit, one.runit}, {skarnet, one.s6}, {utilLinux, one.other},
+			{chpst, one.runit}, {skarnet, one.s6}, {utilLinux, one.other},
 		} {
 			if p.line != "" {
 				all = append(all, s.peer(group, p.maker, p.line))
@@ -138,7 +138,7 @@ func (s *stage) three() []chain {
 		s.ours(threeLinks, fused, s.bin, line),
 		s.ours(threeLinks, separate, s.single, line),
 		s.peer(threeLinks, daemontools, line),
-		s.peer(threeLinks, runit, "chpst -e ./env -u "+account+" -m "+memory),
+		s.peer(threeLinks, chpst, "chpst -e ./env -u "+account+" -m "+memory),
 		s.peer(threeLinks, skarnet, "s6-envdir ./env s6-setuidgid "+account+" s6-softlimit -m "+memory),
 		s.peer(threeLinks, utilLinux, "env "+envWords()+" "+setpriv+" "+prlimit()),
 	}
@@ -156,7 +156,7 @@ func (s *stage) five() []chain {
 		s.ours(fiveLinks, fused, s.bin, line),
 		s.ours(fiveLinks, separate, s.single, line),
 		s.peer(fiveLinks, daemontools, line),
-		s.peer(fiveLinks, runit, "chpst -P -l ./lock -e ./env -u "+account+" -m "+memory),
+		s.peer(fiveLinks, chpst, "chpst -P -l ./lock -e ./env -u "+account+" -m "+memory),
 		s.peer(fiveLinks, skarnet, "s6-setsid s6-setlock ./lock s6-envdir ./env s6-setuidgid "+
 			account+" s6-softlimit -m "+memory),
 		s.peer(fiveLinks, utilLinux, "setsid flock --no-fork ./lock env "+envWords()+" "+setpriv+" "+prlimit()),

@@ -42,6 +42,19 @@ type starting struct {
 	time   time.Duration
 }
 
+// startOf is the start of a chain of one dynamically linked program.
+func startOf(c chain) (start starting, err error) {
+	if start.cpuids, start.time, err = startCPUID(c); err != nil {
+		return starting{}, fmt.Errorf("%s: %w", c.title(), err)
+	}
+	return start, nil
+}
+
+func (s starting) fact() fact {
+	return fact{"CPUID", fmt.Sprintf("%d in the start of a dynamically linked program, %.0f µs in all",
+		s.cpuids, micros(s.time))}
+}
+
 // countStarts fills in how often a chain starts a dynamically linked program.
 // One of daemontools' stands for all of them, since it is the C library that
 // executes the CPUIDs. Catena's and the C program's have none; gosu's, a
@@ -58,9 +71,8 @@ func countStarts(results []measurement) (start starting, err error) {
 	if model < 0 {
 		return starting{}, nil
 	}
-	start.cpuids, start.time, err = startCPUID(results[model].chain)
-	if err != nil {
-		return starting{}, fmt.Errorf("%s: %w", results[model].chain.title(), err)
+	if start, err = startOf(results[model].chain); err != nil {
+		return starting{}, err
 	}
 	for i := range results {
 		m := &results[i]

@@ -22,7 +22,8 @@ import (
 // A fact is one line about the machine.
 type fact struct{ name, value string }
 
-func facts(cpu, rounds int) []fact {
+// facts are those of this machine and of the named packages.
+func facts(from []string) []fact {
 	all := []fact{
 		{"date", time.Now().UTC().Format("2006-01-02")},
 		{"machine", fmt.Sprintf("%s, %d CPUs%s", runtime.GOARCH, runtime.NumCPU(), virtual())},
@@ -30,10 +31,10 @@ func facts(cpu, rounds int) []fact {
 		{"kernel", kernel()},
 		{"Go", strings.TrimPrefix(runtime.Version(), "go")},
 	}
-	if p := packages(); p != "" {
+	if p := packages(from); p != "" {
 		all = append(all, fact{"packages", p})
 	}
-	return append(all, fact{"samples", fmt.Sprintf("%d per chain, all on CPU %d", rounds, cpu)})
+	return all
 }
 
 func kernel() string {
@@ -60,6 +61,15 @@ func cpuinfo(field string) string {
 	return "unknown"
 }
 
+// hardLimit is how many files a process may have open.
+func hardLimit() string {
+	var files unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &files) != nil {
+		return "unknown"
+	}
+	return fmt.Sprint(files.Max)
+}
+
 func virtual() string {
 	if strings.Contains(cpuinfo("flags"), "hypervisor") {
 		return ", a virtual machine"
@@ -67,10 +77,10 @@ func virtual() string {
 	return ""
 }
 
-// packages are the versions of the peers, where dpkg knows them.
-func packages() string {
-	out, err := exec.Command("dpkg-query", "-W", "-f", "${Package} ${Version}, ",
-		"daemontools", "runit", "s6", "gosu", "util-linux", "coreutils", "musl").Output()
+// packages are the versions of packages, where dpkg knows them.
+func packages(names []string) string {
+	args := append(words("-W -f"), "${Package} ${Version}, ")
+	out, err := exec.Command("dpkg-query", append(args, names...)...).Output()
 	if err != nil && len(out) == 0 {
 		return ""
 	}

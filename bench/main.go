@@ -1,16 +1,23 @@
 //go:build linux && (amd64 || arm64)
 
-// Command bench measures catena's chains side by side with its peers': the time
-// from the spawn of the first link to the exit of a static no-op at the chain's
-// end, page faults, system calls, executed programs, and sizes of binaries.
+// Command bench measures catena side by side with its peers, in one run.
 //
-//	usage: go run ./bench [-n rounds] [-o folder]
+//	usage: go run ./bench [-n rounds] [-o folder] [chain | supervision]
 //
-// It runs as root in the project's folder, after make. The summary goes to
-// standard output and to chain.md in the folder, bench/results by default; the
-// raw results to chain.csv beside it.
+// Without a word, both are measured:
 //
-// Not measured: memory that a program keeps, the daemons, throughput.
+//   - chain: the time from the spawn of a chain's first link to the exit of a
+//     static no-op at its end, page faults, system calls, executed programs, and
+//     sizes of binaries;
+//   - supervision: the memory of supervisors, how long they take to start
+//     services, to see new ones and to start one again, and how often they wake
+//     up for nothing.
+//
+// It runs as root in the project's folder, after make. Each summary goes to
+// standard output and to a file in the folder, bench/results by default, such as
+// chain.md; the raw results to chain.csv beside it.
+//
+// Not measured: throughput of logs.
 package main
 
 import (
@@ -19,25 +26,45 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
+	"slices"
 )
 
+// A bench is one set of figures.
+type bench struct {
+	name   string
+	rounds int // unless -n says otherwise
+	least  int // rounds below which nothing can be seen
+	run    func(root string, rounds int) (summary, raw string, err error)
+}
+
+var benches = []bench{
+	{"chain", 2000, block, benchChains},
+	{"supervision", 15, 1, benchSupervision},
+}
+
 func main() {
-	rounds := flag.Int("n", 2000, "rounds; each runs every chain once")
+	if len(os.Args) > 1 && os.Args[1] == inside {
+		runInside(os.Args[2:])
+		return
+	}
+	rounds := flag.Int("n", 0, "rounds, instead of each bench's own number")
 	folder := flag.String("o", "bench/results", "folder for the results")
 	flag.Parse()
-	if err := bench(*rounds, *folder); err != nil {
+	if err := runAll(flag.Args(), *rounds, *folder); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: fatal:", err)
 		os.Exit(111)
 	}
 }
 
-func bench(rounds int, folder string) error {
-	if os.Geteuid() != 0 {
-		return errors.New("must run as root: setuidgid and its peers drop root")
+// runAll runs the benches that are named, or all.
+func runAll(names []string, rounds int, folder string) error {
+	for _, name := range names {
+		if !slices.ContainsFunc(benches, func(b bench) bool { return b.name == name }) {
+			return fmt.Errorf("there is no bench %s", name)
+		}
 	}
-	if rounds < block {
-		return fmt.Errorf("fewer than %d rounds show nothing", block)
+	if os.Geteuid() != 0 {
+		return errors.New("must run as root: setuidgid drops it, and namespaces need it")
 	}
 	root, err := os.Getwd()
 	if err != nil {
@@ -47,46 +74,23 @@ func bench(rounds int, folder string) error {
 	if folder, err = filepath.Abs(folder); err != nil {
 		return err
 	}
-	s, err := prepare(root)
-	if err != nil {
-		return err
+	for _, b := range benches {
+		if len(names) > 0 && !slices.Contains(names, b.name) {
+			continue
+		}
+		if rounds != 0 {
+			b.rounds = rounds
+		}
+		if b.rounds < b.least {
+			return fmt.Errorf("%s: fewer than %d rounds show nothing", b.name, b.least)
+		}
+		summary, raw, err := b.run(root, b.rounds)
+		if err != nil {
+			return fmt.Errorf("%s: %w", b.name, err)
+		}
+		if err := write(folder, b.name, summary, raw); err != nil {
+			return err
+		}
 	}
-	defer os.RemoveAll(s.dir)
-
-	r, err := s.measure(rounds)
-	if err != nil {
-		return err
-	}
-	return r.write(folder)
-}
-
-// measure pins this thread, so that is the last thing that is done on it.
-func (s *stage) measure(rounds int) (*report, error) {
-	chains := s.present(s.chains())
-	runtime.LockOSThread()
-	cpu, err := pin()
-	if err != nil {
-		return nil, err
-	}
-	if err := fixLimits(); err != nil {
-		return nil, err
-	}
-	results, err := measure(chains, rounds)
-	if err != nil {
-		return nil, err
-	}
-	traced, err := countAll(results)
-	if err != nil {
-		return nil, err
-	}
-	if !traced {
-		s.notes = append(s.notes, "No strace: system calls and executed programs are not counted.")
-	}
-	start, err := countStarts(results)
-	if err != nil {
-		return nil, err
-	}
-	about := append(facts(cpu, rounds), fact{"CPUID", fmt.Sprintf(
-		"%d in the start of a dynamically linked program, %.0f µs in all", start.cpuids, micros(start.time))})
-	return &report{about, results, s.sizes(), s.notes, start}, nil
+	return nil
 }

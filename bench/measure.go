@@ -14,7 +14,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime/debug"
-	"slices"
 	"time"
 )
 
@@ -76,17 +75,6 @@ func measure(all []chain, rounds int) ([]measurement, error) {
 	return results, nil
 }
 
-// quantile is the value below which the share q of the values lies.
-func quantile[T int64 | float64 | time.Duration](values []T, q float64) T {
-	sorted := slices.Clone(values)
-	slices.Sort(sorted)
-	return sorted[int(q*float64(len(sorted)-1)+0.5)]
-}
-
-func median[T int64 | float64 | time.Duration](values []T) T { return quantile(values, 0.5) }
-
-func micros(d time.Duration) float64 { return float64(d) / 1000 }
-
 // median is the chain's result in microseconds.
 func (m *measurement) median() float64 { return micros(median(m.times)) }
 
@@ -100,36 +88,22 @@ func (m *measurement) blocks() []float64 {
 	return all
 }
 
-// A ratio is between two medians; low and high are its first and last decile
-// over the blocks.
-type ratio struct{ value, low, high float64 }
-
 // compare is a's time over b's, less some time for each start of a dynamically
-// linked program.
+// linked program; the deciles are those over the blocks.
 func compare(a, b *measurement, start time.Duration) ratio {
-	lessA, lessB := micros(start)*float64(a.starts), micros(start)*float64(b.starts)
-	over := b.blocks()
-	var each []float64
-	for i, v := range a.blocks() {
-		each = append(each, (v-lessA)/(over[i]-lessB))
-	}
-	r := ratio{value: (a.median() - lessA) / (b.median() - lessB)}
-	r.low, r.high = quantile(each, 0.1), quantile(each, 0.9)
-	return r
+	return divide(a.less(start, a.median()), b.less(start, b.median()),
+		a.blocksLess(start), b.blocksLess(start))
 }
 
-// slope is the least-squares slope of values at 1, 2, 3 …
-func slope(values []float64) float64 {
-	n := float64(len(values))
-	middle, mean := (n+1)/2, 0.0
-	for _, v := range values {
-		mean += v / n
+// less is a time without that of the starts.
+func (m *measurement) less(start time.Duration, took float64) float64 {
+	return took - micros(start)*float64(m.starts)
+}
+
+func (m *measurement) blocksLess(start time.Duration) []float64 {
+	all := m.blocks()
+	for i := range all {
+		all[i] = m.less(start, all[i])
 	}
-	var above, below float64
-	for i, v := range values {
-		d := float64(i+1) - middle
-		above += d * (v - mean)
-		below += d * d
-	}
-	return above / below
+	return all
 }

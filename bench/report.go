@@ -2,16 +2,11 @@
 
 package main
 
-// The results as a summary in Markdown, and the raw figures as CSV: the median
-// of each block of rounds for each chain.
-//
-// Not shown: means and maxima. On a machine that does other things as well they
-// tell about those.
+// The chains' results as a summary, and the raw figures: the median of each
+// block of rounds for each chain.
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 )
 
@@ -36,24 +31,7 @@ func (r *report) find(group, maker string) *measurement {
 // floor is the median of the no-op alone, in microseconds.
 func (r *report) floor() float64 { return r.results[0].median() }
 
-// write leaves the summary and the raw results in the folder, and shows the
-// summary.
-func (r *report) write(folder string) error {
-	summary := r.summary()
-	if err := os.MkdirAll(folder, 0o755); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(folder, "chain.md"), []byte(summary), 0o644); err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(folder, "chain.csv"), []byte(r.raw()), 0o644); err != nil {
-		return err
-	}
-	_, err := os.Stdout.WriteString(summary)
-	return err
-}
-
-const method = `Each sample is one vfork, execve and wait4, from before the vfork to after the
+const chainMethod = `Each sample is one vfork, execve and wait4, from before the vfork to after the
 wait4, on one CPU, by the monotonic clock. A round runs every chain once, in
 random order. Every chain starts with the same twenty environment variables and
 the same working directory. Its first program is executed by its absolute path,
@@ -71,14 +49,7 @@ the peers come off about as well as that column says.
 
 func (r *report) summary() string {
 	var b strings.Builder
-	b.WriteString("# Chains, side by side\n\nWritten by `make bench`.\n\n")
-	for _, f := range r.facts {
-		fmt.Fprintf(&b, "- %s: %s\n", f.name, f.value)
-	}
-	b.WriteString("\n" + method)
-	if len(r.notes) > 0 {
-		b.WriteString("\n- " + strings.Join(r.notes, "\n- ") + "\n")
-	}
+	begin(&b, "Chains", r.facts, chainMethod, r.notes)
 	r.required(&b)
 	for i, m := range r.results {
 		group := m.chain.group
@@ -113,7 +84,7 @@ func (r *report) table(b *strings.Builder, group string) {
 			m.chain.maker, m.median(), micros(quantile(m.times, 0.1)), micros(quantile(m.times, 0.9)),
 			m.median()-r.floor(), m.median()/first.median(),
 			known(m.calls), m.faults, known(m.execs),
-			m.median()-micros(r.start.time)*float64(m.starts))
+			m.less(r.start.time, m.median()))
 	}
 }
 
@@ -159,9 +130,7 @@ func (r *report) medians(group string) []float64 {
 // raw is a line per chain: its medians by block, after the overall figures.
 func (r *report) raw() string {
 	var b strings.Builder
-	for _, f := range r.facts {
-		fmt.Fprintf(&b, "# %s: %s\n", f.name, f.value)
-	}
+	beginRaw(&b, r.facts)
 	fmt.Fprintf(&b, "# microseconds; each block is the median of %d rounds\n", block)
 	b.WriteString("group,chain,system calls,page faults,execs,dynamic starts,first decile,median,last decile,blocks\n")
 	for i := range r.results {

@@ -25,7 +25,7 @@ const (
 func (r *report) required(b *strings.Builder) {
 	b.WriteString("\n## What it must show\n\n| what | limit | measured | deciles | | without CPUID |\n|---|--:|--:|--:|---|--:|\n")
 	r.limit(b, threeLinks, fused, daemontools, limitDaemontools)
-	r.limit(b, threeLinks, fused, runit, limitChpst)
+	r.limit(b, threeLinks, fused, chpst, limitChpst)
 	r.limit(b, threeLinks, fused, inC, limitC)
 	for i := range r.results {
 		group := r.results[i].chain.group
@@ -59,12 +59,3 @@ func (r *report) limit(b *strings.Builder, group, a, over string, most float64) 
 		group, a, over, most, q.value, q.low, q.high, verdict(q.value <= most),
 		compare(x, y, r.start.time).value)
 }
-
-func verdict(reached bool) string {
-	if reached {
-		return "reached"
-	}
-	return "**missed**"
-}
-
-func mebi(bytes int64) float64 { return float64(bytes) / (1 << 20) }

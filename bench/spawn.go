@@ -47,15 +47,24 @@ type sample struct {
 	faults int64 // minor page faults, those of waited-for children included
 }
 
+// start spawns the command and returns its process id.
+func (c *command) start() (int, error) {
+	pid := vforkExec(c.argv[0], &c.argv[0], &c.envp[0])
+	if pid < 0 {
+		return 0, fmt.Errorf("unable to spawn %s: %w", c.name, syscall.Errno(-pid))
+	}
+	return pid, nil
+}
+
 // run spawns the command and waits for it. The calls are raw: the Go scheduler
 // must not move this thread, nor wake another one, while the clock runs.
 func (c *command) run() (sample, error) {
 	var status int32
 	var usage syscall.Rusage
 	start := time.Now()
-	pid := vforkExec(c.argv[0], &c.argv[0], &c.envp[0])
-	if pid < 0 {
-		return sample{}, fmt.Errorf("unable to spawn %s: %w", c.name, syscall.Errno(-pid))
+	pid, err := c.start()
+	if err != nil {
+		return sample{}, err
 	}
 	errno := syscall.EINTR
 	for errno == syscall.EINTR {
@@ -73,22 +82,21 @@ func (c *command) run() (sample, error) {
 }
 
 // pin ties this thread and all that it spawns to one CPU, the last of those
-// that it may use, and returns the CPU's number. The caller has locked its
-// goroutine to the thread.
-func pin() (int, error) {
-	var set unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &set); err != nil {
-		return 0, fmt.Errorf("unable to read CPU affinity: %w", err)
+// that it may use, and returns the CPU's number and what undoes it. The caller
+// has locked its goroutine to the thread.
+func pin() (cpu int, unpin func(), err error) {
+	var all, set unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		return 0, nil, fmt.Errorf("unable to read CPU affinity: %w", err)
 	}
 	last := -1
-	for i := 0; i < len(set)*64; i++ {
-		if set.IsSet(i) {
+	for i := 0; i < len(all)*64; i++ {
+		if all.IsSet(i) {
 			last = i
 		}
 	}
-	set.Zero()
 	set.Set(last)
-	return last, unix.SchedSetaffinity(0, &set)
+	return last, func() { unix.SchedSetaffinity(0, &all) }, unix.SchedSetaffinity(0, &set)
 }
 
 // fixLimits undoes what the Go runtime does to a soft limit: package os raises

@@ -32,6 +32,10 @@ type stage struct {
 	notes  []string
 }
 
+func newStage(dir string) *stage {
+	return &stage{dir: dir, bin: dir + "/bin", single: dir + "/single", noop: dir + "/noop"}
+}
+
 // variables is what the env directory holds.
 var variables = [][2]string{
 	{"CATALOG", "/srv/catalog"}, {"LISTEN", "127.0.0.1:8080"},
@@ -59,34 +63,33 @@ func environment(path string) []string {
 // links are catena's tools in the chains.
 var links = words("envdir envuidgid setuidgid softlimit setlock pgrphack fghack")
 
-// prepare fills a new temporary folder and makes it the working directory. The
-// caller removes it.
-func prepare(root string) (*stage, error) {
+// prepare fills a new temporary folder, in steps, and makes it the working
+// directory. The caller removes it.
+func prepare(steps ...func(*stage) error) (*stage, error) {
 	unix.Umask(0o022) // the account that the chains change to must read it all
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{dir: dir, bin: dir + "/bin", single: dir + "/single", noop: dir + "/noop"}
-	for _, step := range []func() error{
-		func() error { return os.Chmod(dir, 0o755) },
-		func() error { return writeNoop(s.noop) },
-		s.writeVariables,
-		// Writable for everyone: chpst locks after it has dropped root.
-		func() error { return os.WriteFile(dir+"/lock", nil, 0o666) },
-		func() error { return os.Chmod(dir+"/lock", 0o666) },
-		func() error { return s.copyTools(filepath.Join(root, "bin")) },
-		func() error { return s.buildSingles(root) },
-		func() error { return s.compile(filepath.Join(root, "bench", "c", "chain.c")) },
-		s.forget,
-		func() error { return os.Chdir(dir) },
-	} {
-		if err := step(); err != nil {
-			os.RemoveAll(dir)
-			return nil, err
+	s := newStage(dir)
+	steps = append(steps, (*stage).forget, func(s *stage) error { return os.Chdir(s.dir) })
+	err = os.Chmod(dir, 0o755)
+	for _, step := range steps {
+		if err == nil {
+			err = step(s)
 		}
 	}
+	if err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
 	return s, nil
+}
+
+// remove goes back to where the bench was started and removes the folder.
+func (s *stage) remove(root string) {
+	os.Chdir(root)
+	os.RemoveAll(s.dir)
 }
 
 func (s *stage) writeVariables() error {
@@ -102,8 +105,17 @@ func (s *stage) writeVariables() error {
 	return nil
 }
 
+// writeLock makes the file that chains lock. It is writable for everyone: chpst
+// locks after it has dropped root.
+func (s *stage) writeLock() error {
+	if err := os.WriteFile(s.dir+"/lock", nil, 0o666); err != nil {
+		return err
+	}
+	return os.Chmod(s.dir+"/lock", 0o666)
+}
+
 // copyTools takes over what make built: one file and a symbolic link per tool.
-func (s *stage) copyTools(from string) error {
+func (s *stage) copyTools(from string, tools []string) error {
 	if _, err := os.Stat(filepath.Join(from, "catena")); err != nil {
 		return fmt.Errorf("%w (make comes first, and this runs in the project's folder)", err)
 	}
@@ -113,7 +125,7 @@ func (s *stage) copyTools(from string) error {
 	if err := must("cp", filepath.Join(from, "catena"), s.bin); err != nil {
 		return err
 	}
-	for _, tool := range links {
+	for _, tool := range tools {
 		if err := os.Symlink("catena", filepath.Join(s.bin, tool)); err != nil {
 			return err
 		}
@@ -134,19 +146,20 @@ func (s *stage) buildSingles(root string) error {
 	return must("go", args...)
 }
 
-// compile builds the C program, with musl if it can: the smallest start-up that
-// a C program can have without leaving out its library.
-func (s *stage) compile(source string) error {
+// compile builds a C program, with musl if it can: the smallest start-up that a C
+// program can have without leaving out its library. It returns the file's name,
+// which is empty if there is no C compiler.
+func (s *stage) compile(root, name string) (file string, err error) {
 	for _, cc := range []string{"musl-gcc", "cc"} {
 		if _, err := exec.LookPath(cc); err != nil {
 			continue
 		}
-		s.inC = s.dir + "/chain"
+		file = filepath.Join(s.dir, name)
 		s.notes = append(s.notes, "The C program was compiled with `"+cc+" -static -O2 -s`.")
-		return must(cc, "-static", "-O2", "-s", "-Wall", "-o", s.inC, source)
+		return file, must(cc, "-static", "-O2", "-s", "-Wall", "-o", file,
+			filepath.Join(root, "bench", "c", name+".c"))
 	}
-	s.notes = append(s.notes, "No C compiler: the static C program is left out.")
-	return nil
+	return "", nil
 }
 
 // forget drops the prepared files from the page cache, so that they get there as

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"unsafe"
@@ -119,6 +120,8 @@ func skip(t testing.TB, why string) {
 }
 
 func TestMain(m *testing.M) {
+	// Most tests wait most of the time: more of them than there are processors.
+	must(flag.Set("test.parallel", fmt.Sprint(4*runtime.GOMAXPROCS(0))))
 	flag.Parse()
 	os.Exit(run(m))
 }

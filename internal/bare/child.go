@@ -25,18 +25,6 @@ func fork(signal uintptr) (pid int, err Errno) {
 	return int(r), err
 }
 
-// ForkSharing is Fork but for the descriptors, which the child shares with its parent:
-// what either of them opens or closes, it does so for both, until the child calls
-// CloseFrom. A copy of very many would be slow. Where that cannot be had the child has
-// a copy, and CloseFrom works all the same.
-func ForkSharing() (pid int, err Errno) {
-	r, _, err := unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD)|unix.CLONE_FILES, 0, 0, 0, 0, 0)
-	if err == unix.EINVAL { // qemu-user
-		return Fork()
-	}
-	return int(r), err
-}
-
 // CloseFrom gives the process descriptors of its own: those below fd, and no others
 // but, before Linux 5.9, copies of all.
 func CloseFrom(fd int) Errno {

@@ -133,6 +133,12 @@ func Dup(fd int) (int, Errno) {
 	return int(r), err
 }
 
+// DupTo duplicates a descriptor to another number, where it is closed on exec.
+func DupTo(fd, number int) Errno {
+	_, _, err := unix.RawSyscall(unix.SYS_DUP3, uintptr(fd), uintptr(number), unix.O_CLOEXEC)
+	return err
+}
+
 // MoveUp moves a descriptor to the lowest free number above it, where it is closed
 // on exec.
 func MoveUp(fd int) (int, Errno) {
@@ -168,15 +174,6 @@ func Identify(path string) (id Identity, mode uint16, err Errno) {
 	}
 	return identify(Cwd, at)
 }
-
-// IdentifyOpen is the identity of an open file.
-func IdentifyOpen(fd int) (Identity, Errno) {
-	var x unix.Statx_t
-	_, _, err := unix.RawSyscall6(unix.SYS_STATX, uintptr(fd), uintptr(unsafe.Pointer(&noPath)), unix.AT_EMPTY_PATH, unix.STATX_INO, uintptr(unsafe.Pointer(&x)), 0)
-	return Identity{uint64(x.Dev_major)<<32 | uint64(x.Dev_minor), x.Ino}, err
-}
-
-var noPath [1]byte
 
 func identify(dir int, path uintptr) (id Identity, mode uint16, err Errno) {
 	var x unix.Statx_t

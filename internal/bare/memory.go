@@ -18,8 +18,24 @@ const (
 
 var (
 	block [blockSize + pageSize]byte
-	arena struct{ next, end uintptr }
+	arena Space
 )
+
+// Space is what is left of a piece of memory.
+type Space struct{ next, end uintptr }
+
+// Mark notes what memory has been taken so far.
+func Mark() Space { return arena }
+
+// Release gives back what has been taken since the mark. A chunk that has come since
+// then is what is used from now on.
+func (mark Space) Release() {
+	if arena.end == mark.end || mark.end == 0 {
+		arena = mark
+	} else {
+		arena.next = arena.end - chunkSize
+	}
+}
 
 // allocate returns the address of n bytes, aligned to a word, or false when the
 // kernel has no memory for this process. What is in them is not defined.

@@ -16,11 +16,21 @@ TEXT _rt0_catena(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVQ	DX, R13
 
 	// No Go package is initialised yet; a zeroed g with stack bounds is all
-	// that a function prologue asks for.
-	LEAQ	·g0(SB), R14
-	LEAQ	-stack_room(SP), AX
+	// that a function prologue asks for. It is on the stack, on a page that is
+	// used in any case, and behind it is the word that FS points behind.
+	LEAQ	-stack_room(SP), R8
+	SUBQ	$(g_size+16), SP
+	ANDQ	$~15, SP
+	MOVQ	SP, R14
+	MOVQ	SP, DI
+	MOVQ	$(g_size/8), CX
+	XORL	AX, AX
+	CLD
+	REP
+	STOSQ
+	MOVQ	R8, AX
 	MOVQ	AX, g_stack_lo(R14)
-	MOVQ	SP, g_stack_hi(R14)
+	MOVQ	R12, g_stack_hi(R14)
 	MOVQ	AX, g_stackguard0(R14)
 	MOVQ	AX, g_stackguard1(R14)
 
@@ -52,7 +62,3 @@ TEXT _rt0_catena(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 crash:
 	INT	$3
 	JMP	crash
-
-// The g of the code that runs before the runtime, and behind it, to be on the same
-// page, the word that FS points behind.
-GLOBL	·g0(SB), NOPTR, $(g_size+8)

@@ -13,9 +13,17 @@ TEXT _rt0_catena(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVD	R0, R20
 
 	// No Go package is initialised yet; a zeroed g with stack bounds is all
-	// that a function prologue asks for. On arm64 it lives in a register, and
-	// no thread pointer is needed.
-	MOVD	$·g0(SB), g
+	// that a function prologue asks for. It is on the stack, on a page that is
+	// used in any case. On arm64 its address lives in a register, and no thread
+	// pointer is needed.
+	SUB	$g_size, RSP
+	MOVD	RSP, g
+	MOVD	RSP, R1
+zero:
+	MOVD	ZR, (R1)
+	ADD	$8, R1
+	CMP	R19, R1
+	BNE	zero
 	SUB	$stack_room, R19, R0
 	MOVD	R0, g_stack_lo(g)
 	MOVD	R19, g_stack_hi(g)
@@ -35,6 +43,3 @@ TEXT _rt0_catena(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVD	24(RSP), R19
 	MOVD	R19, RSP
 	JMP	_rt0_arm64_linux(SB)
-
-// The g of the code that runs before the runtime.
-GLOBL	·g0(SB), NOPTR, $g_size

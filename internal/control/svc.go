@@ -64,6 +64,19 @@ func (o *orders) add(letter byte) (ok bool) {
 	return true
 }
 
+// end takes a + back.
+func (o *orders) end() (ok bool) {
+	for i := o.n; i > 0; i-- {
+		switch o.text[i-1] {
+		case '+':
+			return o.add('=')
+		case '=':
+			return true
+		}
+	}
+	return true
+}
+
 func svc(p *bare.Process) bare.Exit {
 	var toMain, toLog orders
 	to := &toMain
@@ -79,6 +92,10 @@ func svc(p *bare.Process) bare.Exit {
 		case !to.add(letter):
 			return p.Fatal("too many options")
 		}
+	}
+	// What the next svc writes may be read together with this.
+	if !toMain.end() || !toLog.end() {
+		return p.Fatal("too many options")
 	}
 	origin, err := bare.Open(".", unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != 0 {

@@ -15,8 +15,11 @@ func MakeFolder(dir int, folder string) {
 	if bare.Mkdir(dir, folder, 0o700) != unix.EEXIST || bare.Exists(dir, folder) != unix.ENOENT {
 		return
 	}
-	var room [unix.PathMax]byte
-	if target, err := bare.Readlink(dir, folder, room[:]); err == 0 {
+	if target, err := bare.Readlink(dir, folder, linkRoom[:]); err == 0 {
 		bare.Mkdir(dir, target, 0o700)
 	}
 }
+
+// linkRoom is not on the stack, where it would have what is called below use one page
+// more.
+var linkRoom [unix.PathMax]byte

@@ -69,7 +69,9 @@ func WriteState(lock int, s State) bare.Errno {
 	putWord(b[8:12], uint64(s.Starts))
 	putWord(b[12:16], uint64(s.Ended))
 	b[16], b[17], b[18], b[19] = asByte(s.Known), asByte(s.Ready), asByte(s.Asked), asByte(s.Exit)
-	putWord(b[24:32], uint64(s.Kill))
+	if s.Kill != 0 {
+		putWord(b[24:32], uint64(Machine(s.Kill)))
+	}
 	return bare.WriteAt(lock, b[:], stateAt)
 }
 
@@ -83,7 +85,9 @@ func ReadState(lock int) (s State, ok bool) {
 	s.Starts = uint32(getWord(b[8:12]))
 	s.Ended = unix.WaitStatus(getWord(b[12:16]))
 	s.Known, s.Ready, s.Asked, s.Exit = b[16] != 0, b[17] != 0, b[18] != 0, b[19] != 0
-	s.Kill = int64(getWord(b[24:32]))
+	if kill := int64(getWord(b[24:32])); kill != 0 {
+		s.Kill = Here(kill)
+	}
 	return s, true
 }
 

@@ -30,8 +30,47 @@ func (r Record) Process() (pidfd int, err bare.Errno) {
 	return -1, err
 }
 
-// tick is the unit of start times in /proc, in nanoseconds: USER_HZ is 100.
-const tick = 1e7
+// ahead is how much the time since boot is ahead, in the time namespace of this process,
+// of what it is for the machine, in nanoseconds. Records have the machine's time.
+var ahead int64
+
+// Now is the machine's time since boot, in nanoseconds.
+func Now() int64 { return bare.SinceBoot() - ahead }
+
+// Here is a time of the machine as this process has it.
+func Here(at int64) int64 { return at + ahead }
+
+// Machine is a time of this process as the machine has it.
+func Machine(at int64) int64 { return at - ahead }
+
+// findAhead reads the second line of /proc/self/timens_offsets, of time_namespaces(7):
+// "boottime", seconds, nanoseconds.
+func findAhead() {
+	fd, err := bare.Open("/proc/self/timens_offsets", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != 0 {
+		return
+	}
+	var room [256]byte
+	n, _ := bare.Read(fd, room[:])
+	bare.Close(fd)
+	text := bare.TextOf(room[:max(n, 0)])
+	text = text[min(bare.Index(text, '\n')+1, len(text)):]
+	for _, unit := range [...]int64{1e9, 1} {
+		for text != "" && text[0] != '-' && (text[0] < '0' || text[0] > '9') {
+			text = text[1:]
+		}
+		if text != "" && text[0] == '-' {
+			unit = -unit
+			text = text[1:]
+		}
+		value, digits := bare.Number(text)
+		ahead += int64(value) * unit
+		text = text[digits:]
+	}
+}
+
+// Tick is the unit of start times in /proc, in nanoseconds: USER_HZ is 100.
+const Tick = 1e7
 
 // startTime is when a process was started, since boot in nanoseconds, rounded down
 // to a tick, and its state, from /proc/PID/stat as proc_pid_stat(5) describes it.
@@ -69,14 +108,14 @@ func startTime(pid int) (since int64, state byte, err bare.Errno) {
 			since = since*10 + int64(text[at]-'0')
 		}
 	}
-	return since * tick, state, 0
+	return since*Tick - ahead, state, 0
 }
 
 // StartedSince tells whether a process was started after a time since boot in
-// nanoseconds, or in the tick before it.
+// nanoseconds, or in the same tick.
 func StartedSince(pid int, since int64) bool {
 	started, _, err := startTime(pid)
-	return err == 0 && started >= since-tick
+	return err == 0 && started >= (since-ahead)/Tick*Tick
 }
 
 // FromStatus is the record of the process that a status names, where nobody has made
@@ -93,9 +132,9 @@ func FromStatus(s Status) (r Record, ok bool) {
 		return r, false
 	}
 	real := bare.Clock(unix.CLOCK_REALTIME)
-	since := (s.Since.Unix()-int64(real.Sec))*1e9 - int64(real.Nsec) + bare.SinceBoot()
+	since := (s.Since.Unix()-int64(real.Sec))*1e9 - int64(real.Nsec) + Now()
 	if started < since-apart || started > since+apart {
 		return r, false
 	}
-	return Record{PID: s.PID, Started: started, Made: bare.SinceBoot(), Since: s.Since}, true
+	return Record{PID: s.PID, Started: started, Made: Now(), Since: s.Since}, true
 }

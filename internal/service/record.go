@@ -48,12 +48,28 @@ const (
 // NewRecord is the record of this process, which was forked after begun, since boot in
 // nanoseconds. If no tick has come since, then that is when it was started; otherwise
 // /proc has to tell.
-func NewRecord(since tai64.Label, begun int64) Record {
-	r := Record{PID: uint32(bare.Getpid()), Since: since, Made: bare.SinceBoot()}
-	if r.Started = begun / tick * tick; r.Started != r.Made/tick*tick {
+//
+// Exact is false if it would have to, and may not: then the record lacks that time.
+func NewRecord(since tai64.Label, begun int64, mayOpen bool) (r Record, exact bool) {
+	r = Record{PID: uint32(bare.Getpid()), Since: since, Made: Now()}
+	r.Started = (begun - ahead) / Tick * Tick
+	if r.Started == r.Made/Tick*Tick {
+		return r, true
+	}
+	r.Started = 0
+	if mayOpen {
 		r.Started, _, _ = startTime(int(r.PID))
 	}
-	return r
+	return r, mayOpen
+}
+
+// CompleteRecord adds to the record of a child when that was started.
+func CompleteRecord(lock, pid int, boot Boot) {
+	r, found := ReadRecord(lock, OfRun, boot)
+	if found == ThisOne && int(r.PID) == pid {
+		r.Started, _, _ = startTime(pid)
+		WriteRecord(lock, OfRun, r, boot)
+	}
 }
 
 const magic = "catena 1"
@@ -66,6 +82,8 @@ func (b Boot) known() bool { return b[0] != 0 }
 
 // ThisBoot is the boot that is now.
 func ThisBoot() (b Boot) {
+	ahead = 0
+	findAhead()
 	fd, err := bare.Open("/proc/sys/kernel/random/boot_id", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err == 0 {
 		bare.Read(fd, b[:])
@@ -85,7 +103,7 @@ func WriteRecord(lock, which int, r Record, boot Boot) bare.Errno {
 	copy(b[20:32], label[:])
 	copy(b[32:56], boot[:])
 	b[56] = asByte(r.Finish)
-	putWord(b[57:64], uint64(r.Started/tick))
+	putWord(b[57:64], uint64(r.Started/Tick))
 	return bare.WriteAt(lock, b[:], int64(which)*recordSize)
 }
 
@@ -114,7 +132,7 @@ func ReadRecord(lock, which int, boot Boot) (r Record, found int) {
 		return r, ThatBoot
 	}
 	r.Made = int64(getWord(b[8:16]))
-	r.Started = int64(getWord(b[57:64])) * tick
+	r.Started = int64(getWord(b[57:64])) * Tick
 	r.PID = uint32(getWord(b[16:20]))
 	r.Since = tai64.Unpack([tai64.Size]byte(b[20:32]))
 	r.Finish = b[56] != 0

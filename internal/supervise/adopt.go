@@ -11,7 +11,7 @@ import (
 // and nobody has dealt with that. Exit is Continue or a failure, which has been said.
 func (s *Service) adopt(p *bare.Process) (unfinished bool, exit bare.Exit) {
 	status, ok, _ := service.ReadStatus(s.dir)
-	record, found := service.ReadRecord(s.lock, service.OfRun, loop.boot)
+	record, found := service.ReadRecord(s.lock, service.OfRun, boot)
 	left := found == service.ThisOne
 	if found == service.NoRecord && ok {
 		record, left = service.FromStatus(status)
@@ -25,12 +25,16 @@ func (s *Service) adopt(p *bare.Process) (unfinished bool, exit bare.Exit) {
 		s.announce(p)
 		return false, s.record(p, service.Record{})
 	}
-	s.started = record.Made
+	s.started = min(service.Here(record.Made), bare.SinceBoot()) // whatever it says
+	s.since = record.Since
 	s.state, _ = service.ReadState(s.lock)
 	if ok && (status.Want == service.WantUp || status.Want == service.WantDown || status.Want == service.WantOnce) {
 		s.want = status.Want
 	}
-	if ok && status.PID == 0 {
+	if record.PID != 0 && !record.Finish && !(ok && (status.PID == record.PID || !status.Since.Before(record.Since))) {
+		s.state.Starts++ // a start that was not published any more
+	}
+	if ok && status.PID == 0 && record.PID == 0 {
 		s.since = status.Since
 	}
 	if record.PID != 0 {
@@ -49,9 +53,12 @@ func (s *Service) adopt(p *bare.Process) (unfinished bool, exit bare.Exit) {
 	}
 	s.start = s.state.Asked || s.want == service.WantUp && !s.state.Exit
 	s.state.Kill = 0
-	exit = s.record(p, service.Record{Made: s.started})
+	if unfinished {
+		return true, bare.Continue // the record stays until that is dealt with
+	}
+	exit = s.record(p, service.Record{Made: service.Machine(s.started)})
 	s.announce(p)
-	return unfinished, exit
+	return false, exit
 }
 
 // take makes a process that was found running the service's.
@@ -70,7 +77,7 @@ func (s *Service) take(p *bare.Process, pidfd int, r service.Record) {
 }
 
 func (s *Service) record(p *bare.Process, r service.Record) bare.Exit {
-	if err := service.WriteRecord(s.lock, service.OfRun, r, loop.boot); err != 0 {
+	if err := service.WriteRecord(s.lock, service.OfRun, r, boot); err != 0 {
 		return p.FatalErrno(err, "unable to write ", s.name.String(), "/", service.Lock)
 	}
 	return bare.Continue

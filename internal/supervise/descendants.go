@@ -23,25 +23,40 @@ const patience = 1000
 // setApart prepares the supervisor to find what the service will leave, if that is
 // wanted.
 func (s *Service) setApart() {
-	s.apart = !loop.many && bare.Exists(s.dir, service.KillDescendants) == 0
-	if s.apart {
-		bare.BecomeSubreaper() // it cannot fail
+	s.apart = !many && bare.Exists(s.dir, service.KillDescendants) == 0
+	if !s.apart || waited {
+		return
 	}
+	bare.BecomeSubreaper() // it cannot fail
+	// Children from before the service are told from its own by when they were started,
+	// which is known to the tick.
+	if bare.OpenChildren() == 0 {
+		for child := bare.NextChild(); child != 0; child = bare.NextChild() {
+			if !waited {
+				bare.Sleep(service.Tick)
+				waited = true
+			}
+		}
+	}
+	waited = true
 }
+
+// waited tells that a tick has passed since this process was another program, if that
+// had children.
+var waited bool
 
 // forkApart is fork for a service whose descendants are to be found: into a control
 // group of its own, where there are such.
-func (s *Service) forkApart() (pid int, err bare.Errno) {
-	if s.openGroup(true) {
-		pid, err = bare.ForkInto(group.fd)
-		if pid != 0 || err != 0 {
-			bare.Close(group.fd)
-		}
-		if err == 0 {
-			return pid, 0
-		}
+func (s *Service) forkApart(c *child) (pid int, err bare.Errno) {
+	if !s.openGroup(true) {
+		return 0, unix.ENOENT
 	}
-	return bare.Fork()
+	pid, err = bare.ForkInto(group.fd)
+	if err == 0 && pid == 0 {
+		become(c)
+	}
+	bare.Close(group.fd)
+	return pid, err
 }
 
 // clear kills what the service has left; false means that something is still there.
@@ -54,7 +69,7 @@ func (s *Service) clear() bool {
 			bare.Rmdir(bare.Cwd, group.path.String())
 		}
 	}
-	if bare.OpenChildren() == 0 {
+	if s.own && bare.OpenChildren() == 0 {
 		for child := bare.NextChild(); child != 0; child = bare.NextChild() {
 			// Children from before the service are somebody else's; and the /proc
 			// may be another pid namespace's.

@@ -7,18 +7,20 @@ import (
 	"catena/internal/service"
 )
 
-// loop is what the services of a process share.
-var loop struct {
+// What the services of a process share. These are small variables, and not one large,
+// so that the linker puts them beside others: an idle supervisor has few pages.
+var (
 	inherited bare.Signals // that the process was started with
-	limit     unix.Rlimit  // on open files, likewise
+	openFiles unix.Rlimit  // the limit on them, likewise
 	boot      service.Boot
 	self      service.Record // of this process
 	poll      bare.Poll
 	signals   int
 	next      int64 // when a service has something to do unasked, since boot in ns
-	many      bool  // there may be others
-	share     int   // no inherited descriptor is as high; 0 if children get copies of all
-}
+	many      bool  // there may be other services
+	share     int   // no descriptor of a child's is as high; 0 if children get copies of all
+	slot      int   // the last of these: the directory of the log that is being started
+)
 
 // services is every service of this process, in places that are used again; pids has
 // the process of each, so that whose it was that has ended is seen at a glance.
@@ -43,16 +45,16 @@ func Begin(p *bare.Process) bare.Exit {
 	if err := bare.OccupyStandard(); err != 0 {
 		return p.FatalErrno(err, "unable to open /dev/null")
 	}
-	loop.inherited = bare.CatchSignals()
-	loop.boot = service.ThisBoot()
-	loop.self = service.NewRecord(now(), 0)
-	loop.next = bare.Never
+	inherited = bare.CatchSignals()
+	boot = service.ThisBoot()
+	self, _ = service.NewRecord(now(), 0, true)
+	next = bare.Never
 	var err bare.Errno
-	if loop.signals, err = bare.OpenSignals(); err != 0 {
+	if signals, err = bare.OpenSignals(); err != 0 {
 		return p.FatalErrno(err, "unable to catch signals")
 	}
-	if loop.poll, err = bare.NewPoll(); err == 0 {
-		err = loop.poll.Add(loop.signals, bare.Event{Kind: SignalEvent})
+	if poll, err = bare.NewPoll(); err == 0 {
+		err = poll.Add(signals, bare.Event{Kind: SignalEvent})
 	}
 	if err != 0 {
 		return p.FatalErrno(err, "unable to wait for events")
@@ -63,59 +65,74 @@ func Begin(p *bare.Process) bare.Exit {
 // BeginMany is Begin for a process that will have very many files open: it may open
 // as many as it can be allowed to, and its children get no copies of them.
 func BeginMany(p *bare.Process) bare.Exit {
-	loop.many = true
-	if last, ok := bare.LastDescriptor(); ok {
-		loop.share = max(last, 2) + 1
+	many = true
+	last, ok := bare.LastDescriptor()
+	if err := bare.OccupyStandard(); err != 0 {
+		return p.FatalErrno(err, "unable to open /dev/null")
+	}
+	if ok {
+		slot = max(last, 2) + 1
+		if bare.DupTo(0, slot) == 0 {
+			share = slot + 1
+		}
 	}
 	if exit := Begin(p); exit != bare.Continue {
 		return exit
 	}
-	limit, err := bare.Getrlimit(unix.RLIMIT_NOFILE)
-	if err == 0 && limit.Cur < limit.Max {
-		loop.limit = limit
-		limit.Cur = limit.Max
-		bare.Setrlimit(unix.RLIMIT_NOFILE, limit)
+	was, err := bare.Getrlimit(unix.RLIMIT_NOFILE)
+	if err == 0 && was.Cur < was.Max {
+		openFiles = was
+		was.Cur = was.Max
+		bare.Setrlimit(unix.RLIMIT_NOFILE, was)
 	}
 	return bare.Continue
+}
+
+// Full tells whether there is no room for the files of one more service, of which the
+// descriptor is one of the last.
+func Full(descriptor int) bool {
+	const files = 6
+	now, err := bare.Getrlimit(unix.RLIMIT_NOFILE)
+	return err == 0 && uint64(descriptor)+files >= uint64(now.Cur)
 }
 
 // Restore gives a child of the process back what Begin has changed, other than
 // SIGCHLD, which a service gets as daemontools gives it to one.
 func Restore() {
-	if loop.limit.Max != 0 {
-		bare.Setrlimit(unix.RLIMIT_NOFILE, loop.limit)
+	if openFiles.Max != 0 {
+		bare.Setrlimit(unix.RLIMIT_NOFILE, openFiles)
 	}
-	loop.inherited.Restore()
+	inherited.Restore()
 }
 
 // RestoreForService is Restore, with SIGCHLD as daemontools gives it to a service.
 func RestoreForService() {
-	loop.inherited.Child()
+	inherited.Child()
 	Restore()
 }
 
 // Boot is the boot that is now.
-func Boot() service.Boot { return loop.boot }
+func Boot() service.Boot { return boot }
 
 // Watch waits for input on a descriptor from now on.
-func Watch(fd int, e bare.Event) bare.Errno { return loop.poll.Add(fd, e) }
+func Watch(fd int, e bare.Event) bare.Errno { return poll.Add(fd, e) }
 
 // Unwatch closes a descriptor that was watched. Closing it alone would not do: a child
 // that has not execed yet may have it, too.
 func Unwatch(fd int) {
-	loop.poll.Remove(fd)
+	poll.Remove(fd)
 	bare.Close(fd)
 }
 
 // Wait waits for events, until a time since boot in nanoseconds. It returns how many
 // there are; Event has them until the next call.
-func Wait(until int64) int { return loop.poll.Wait(bare.Until(until)) }
+func Wait(until int64) int { return poll.Wait(bare.Until(until)) }
 
 // Event is an event of the last Wait.
-func Event(i int) bare.Event { return loop.poll.At(i) }
+func Event(i int) bare.Event { return poll.At(i) }
 
 // NextSignal is the signal that has come, or 0.
-func NextSignal() unix.Signal { return unix.Signal(bare.ReadSignal(loop.signals)) }
+func NextSignal() unix.Signal { return unix.Signal(bare.ReadSignal(signals)) }
 
 // Add supervises the service of a directory from now on. Name is what it is called in
 // messages, and dir a descriptor of it, which Forget closes, or bare.Cwd. Exit is
@@ -133,13 +150,7 @@ func AddToLog(p *bare.Process, name bare.Text, dir int) (place int, exit bare.Ex
 // AddLog is Add for the log of the service whose directory is base, which is closed as
 // well.
 func AddLog(p *bare.Process, name bare.Text, base, dir int) (place int, exit bare.Exit) {
-	id, err := bare.IdentifyOpen(dir)
-	s := Service{name: name, dir: dir, base: base, id: id, standard: service.PipeOfLog}
-	if err != 0 {
-		s.close()
-		return -1, p.FatalErrno(err, "unable to stat ", name.String())
-	}
-	return add(p, s)
+	return add(p, Service{name: name, dir: dir, base: base, standard: service.PipeOfLog})
 }
 
 func add(p *bare.Process, s Service) (place int, exit bare.Exit) {
@@ -194,25 +205,25 @@ func Done(place int) bool { return services.At(place).done }
 
 // Act does what is due and returns when something will be, since boot in nanoseconds: 0
 // if a service is Done.
-func Act(p *bare.Process) (next int64) {
-	if loop.next == bare.Never || bare.SinceBoot() < loop.next {
-		return loop.next
+func Act(p *bare.Process) int64 {
+	if next == bare.Never || bare.SinceBoot() < next {
+		return next
 	}
-	loop.next = bare.Never
+	next = bare.Never
 	for i := range services.Len() {
 		if s := services.At(i); s.used {
 			s.act(p, i)
 			s.note(i)
 		}
 	}
-	return loop.next
+	return next
 }
 
 // note is called whenever something has happened to a service: it takes note of its
 // process, and of when it has something to do.
 func (s *Service) note(place int) {
 	*pids.At(place) = int32(max(s.pid, s.finishing))
-	loop.next = min(loop.next, s.due())
+	next = min(next, s.due())
 }
 
 // Handle does what an event of this package calls for.
@@ -260,10 +271,10 @@ func Stop(p *bare.Process, place int) {
 func (s *Service) watch(p *bare.Process, place int) {
 	var err bare.Errno
 	if s.process >= 0 {
-		err = loop.poll.Add(s.process, bare.Event{Which: int32(place), Kind: endEvent})
+		err = poll.Add(s.process, bare.Event{Which: int32(place), Kind: endEvent})
 	}
 	if err == 0 && s.ready >= 0 {
-		err = loop.poll.Add(s.ready, bare.Event{Which: int32(place), Kind: noticeEvent})
+		err = poll.Add(s.ready, bare.Event{Which: int32(place), Kind: noticeEvent})
 	}
 	if err != 0 {
 		p.WarnErrno(err, "unable to watch the process of ", s.name.String())
@@ -274,19 +285,23 @@ func (s *Service) watch(p *bare.Process, place int) {
 // state is published once, however many they are.
 func (s *Service) obey(p *bare.Process, place int) {
 	var commands [64]byte
-	n, err := bare.Read(s.control, commands[:])
-	if err != 0 {
-		return
-	}
-	for _, c := range commands[:n] {
-		s.command(p, c)
-		s.act(p, place) // a start that may be now comes before the next letter
-		if s.done {
-			return
+	const turns = 64 // then others have their turn
+	for range turns {
+		n, err := bare.Read(s.control, commands[:])
+		if err != 0 {
+			break
+		}
+		for _, c := range commands[:n] {
+			s.command(p, c)
+			s.act(p, place) // a start that may be now comes before the next letter
+			if s.done {
+				return
+			}
+		}
+		if n < len(commands) {
+			break
 		}
 	}
-	if n < len(commands) {
-		s.group = false // it holds for what was written together
-	}
+	s.group = false // it holds for what was written together
 	s.announce(p)
 }

@@ -37,9 +37,9 @@ func (s *Service) open(p *bare.Process, place int) bare.Exit {
 	if exit != bare.Continue {
 		return exit
 	}
-	self := loop.self
-	self.Since = now()
-	if err := service.WriteRecord(s.lock, service.OfSupervise, self, loop.boot); err != 0 {
+	mine := self
+	mine.Since = now()
+	if err := service.WriteRecord(s.lock, service.OfSupervise, mine, boot); err != 0 {
 		return p.FatalErrno(err, "unable to write ", name, "/", service.Lock)
 	}
 	// Last, because it is what tells others that the rest is there. It is held
@@ -47,7 +47,7 @@ func (s *Service) open(p *bare.Process, place int) bare.Exit {
 	if s.ok, err = openFifo(s.dir, service.OK); err != 0 {
 		return p.FatalErrno(err, "unable to read ", name, "/", service.OK)
 	}
-	if err := loop.poll.Add(s.control, bare.Event{Which: int32(place), Kind: commandEvent}); err != 0 {
+	if err := poll.Add(s.control, bare.Event{Which: int32(place), Kind: commandEvent}); err != 0 {
 		return p.FatalErrno(err, "unable to wait for events")
 	}
 	s.watch(p, place)

@@ -27,10 +27,7 @@ type Service struct {
 	name bare.Text // the directory, as it was given
 	dir  int       // where its files are: a descriptor or bare.Cwd
 
-	// Of a log: the directory of the service that it is the log of, and which one is
-	// its own there, for that is all that its process can still find out by then.
-	base     int
-	id       bare.Identity
+	base     int // where the pipe is; of a log, the directory of its service
 	standard int // the standard descriptor that is an end of the pipe, or service.NoPipe
 
 	lock, control, ok int // descriptors
@@ -45,6 +42,7 @@ type Service struct {
 	done    bool // it is down, and its supervision has ended
 	group   bool // signals are for the process group: svc has said so
 	apart   bool // what it leaves is killed
+	own     bool // it was started by this supervisor
 	left    int  // how often that has been tried; 0 if it has left nothing
 	since   tai64.Label
 	started int64 // of the last start, since boot in ns; 0 if there was none

@@ -31,7 +31,7 @@ func (s *Service) due() int64 {
 		return 0 // the caller is to see it
 	}
 	if s.start && s.down() {
-		at = max(s.retry, s.mayStart())
+		at = s.startAt()
 	}
 	if s.state.Kill != 0 {
 		at = min(at, s.state.Kill)
@@ -47,13 +47,18 @@ func (s *Service) due() int64 {
 
 func (s *Service) down() bool { return s.pid == 0 && s.finishing == 0 && s.left == 0 }
 
-// mayStart is when the service may be started: at once the first time, and else the
-// delay after the last start.
-func (s *Service) mayStart() int64 {
+// startAt is when the service may be started, since boot in nanoseconds: at once the
+// first time, and else the delay after the last start.
+func (s *Service) startAt() int64 {
 	if s.started == 0 {
-		return 0
+		return s.retry
 	}
-	return s.started + max(s.delay, second)
+	return max(s.retry, s.started+max(s.delay, second))
+}
+
+// mayStart tells whether the service is to be started now.
+func (s *Service) mayStart() bool {
+	return s.start && s.down() && bare.SinceBoot() >= s.startAt()
 }
 
 // act does what is due.
@@ -70,7 +75,7 @@ func (s *Service) act(p *bare.Process, place int) {
 	if s.left > 0 {
 		s.wipe(p)
 	}
-	if s.start && s.down() && bare.SinceBoot() >= max(s.retry, s.mayStart()) {
+	if s.mayStart() {
 		s.launch(p, place)
 	}
 	if s.state.Exit && s.down() && !s.state.Asked && !s.done {
@@ -90,31 +95,28 @@ func (s *Service) launch(p *bare.Process, place int) {
 		var err bare.Errno
 		if s.ready, theirs, err = bare.Pipe(unix.O_CLOEXEC | unix.O_NONBLOCK); err != 0 {
 			s.retry = begun + second
+			s.rest(p)
 			p.WarnErrno(err, "unable to create pipe for ", s.name.String())
 			return
 		}
 	}
-	shared := loop.share > 0 && theirs < 0
 	s.setApart()
-	pid, err := 0, bare.Errno(0)
-	if s.apart {
-		pid, err = s.forkApart()
-	} else {
-		pid, err = fork(shared)
+	child := child{
+		p: p, s: s, begun: begun, since: since,
+		shared: share > 0 && theirs < 0 && !s.apart, fd: fd, ready: theirs,
 	}
-	if err == 0 && pid == 0 {
-		bare.Quit(s.become(p, begun, since, shared, fd, theirs))
-	}
+	pid, err := s.fork(&child)
 	if theirs >= 0 {
 		bare.Close(theirs)
 	}
 	if err != 0 {
 		s.forgetReadiness()
 		s.retry = begun + second
+		s.rest(p)
 		p.WarnErrno(err, "unable to fork for ", s.name.String(), ", trying again in a second")
 		return
 	}
-	s.pid = pid
+	s.pid, s.own = pid, true
 	s.start, s.state.Asked, s.paused = false, false, false
 	s.since, s.started = since, begun
 	s.state.Starts++
@@ -126,33 +128,70 @@ func (s *Service) launch(p *bare.Process, place int) {
 // noNotification stands for the descriptor of a service that has none.
 const noNotification = 1<<31 - 1
 
-func fork(shared bool) (pid int, err bare.Errno) {
-	if shared {
-		return bare.ForkSharing()
-	}
-	return bare.Fork()
+// child is what the child has to know that becomes run or finish.
+type child struct {
+	p      *bare.Process
+	s      *Service
+	begun  int64 // before it was forked, since boot in ns
+	since  tai64.Label
+	shared bool // it shares its descriptors with its parent
+	finish bool // it is to be finish
+	fd     int  // of run, where it says that it is ready
+	ready  int  // the pipe that this is; -1 if it does not
+
+	inexact bool // its record lacks when it was started
 }
 
-// become is the child's part: it writes down who it is and execs run. It returns if
-// that fails.
-func (s *Service) become(p *bare.Process, begun int64, since tai64.Label, shared bool, fd, ready int) bare.Exit {
-	if exit := s.enter(p, begun, since, shared, false); exit != bare.Continue {
-		return exit
+// fork starts a child.
+func (s *Service) fork(c *child) (pid int, err bare.Errno) {
+	if s.apart && !c.finish {
+		if pid, err = s.forkApart(c); err == 0 {
+			return pid, 0
+		}
 	}
-	if ready >= 0 {
-		bare.SetBlocking(ready)
-		bare.Replace(fd, ready) // after the record: it may take the lock's place
+	if c.shared && s.standard == service.PipeOfLog {
+		if err := bare.DupTo(s.dir, slot); err != 0 {
+			return -1, err
+		}
 	}
-	err := bare.Execve(service.Run, bare.One(service.Run+"\x00"), &p.Env)
-	return p.FatalErrno(err, "unable to start ", s.name.String(), "/run")
+	pid, err = c.start()
+	if err == 0 && c.inexact {
+		// What it had opened to find that out would have stayed open here, had it
+		// been killed meanwhile.
+		service.CompleteRecord(s.lock, pid, boot)
+	}
+	return pid, err
 }
 
-// enter is how a child begins, that of run or that of finish. It was forked after
-// begun, and shares its descriptors with its parent or does not.
-func (s *Service) enter(p *bare.Process, begun int64, since tai64.Label, shared, finish bool) bare.Exit {
-	record := service.NewRecord(since, begun)
-	record.Finish = finish
-	if err := service.WriteRecord(s.lock, service.OfRun, record, loop.boot); err != 0 {
+// become is the child's part: it writes down who it is and execs run or finish. It runs
+// in the memory of its parent.
+func become(c *child) {
+	exit := c.enter()
+	switch {
+	case exit != bare.Continue:
+	case c.finish:
+		exit = c.becomeFinish()
+	default:
+		exit = c.becomeRun()
+	}
+	bare.Quit(exit)
+}
+
+func (c *child) becomeRun() bare.Exit {
+	if c.ready >= 0 {
+		bare.SetBlocking(c.ready)
+		bare.Replace(c.fd, c.ready) // after the record: it may take the lock's place
+	}
+	err := bare.Execve(service.Run, bare.One(service.Run+"\x00"), &c.p.Env)
+	return c.p.FatalErrno(err, "unable to start ", c.s.name.String(), "/run")
+}
+
+// enter is how a child begins.
+func (c *child) enter() bare.Exit {
+	p, s := c.p, c.s
+	record, exact := service.NewRecord(c.since, c.begun, !c.shared)
+	record.Finish, c.inexact = c.finish, !exact
+	if err := service.WriteRecord(s.lock, service.OfRun, record, boot); err != 0 {
 		// Unrecorded, it might be started a second time.
 		return p.FatalErrno(err, "unable to write ", s.name.String(), "/", service.Lock)
 	}
@@ -162,8 +201,8 @@ func (s *Service) enter(p *bare.Process, begun int64, since tai64.Label, shared,
 			return p.FatalErrno(err, "unable to switch to ", s.name.String())
 		}
 	}
-	if shared {
-		if err := bare.CloseFrom(loop.share); err != 0 {
+	if c.shared {
+		if err := bare.CloseFrom(share); err != 0 {
 			return p.FatalErrno(err, "unable to close the files of other services")
 		}
 	}
@@ -173,11 +212,11 @@ func (s *Service) enter(p *bare.Process, begun int64, since tai64.Label, shared,
 		}
 	}
 	if s.standard == service.PipeOfLog {
-		err := bare.Chdir(service.Log)
-		if id, _, _ := bare.Identify("."); err == 0 && id != s.id {
-			err = unix.ENOENT // another one has the name by now
+		dir := s.dir
+		if c.shared {
+			dir = slot
 		}
-		if err != 0 {
+		if err := bare.Fchdir(dir); err != 0 {
 			return p.FatalErrno(err, "unable to switch to ", s.name.String())
 		}
 	}
@@ -203,10 +242,11 @@ func (s *Service) ended(p *bare.Process, place int, how unix.WaitStatus, known b
 	s.state.Ended, s.state.Known, s.state.Ready = how, known, false
 	s.forgetReadiness()
 	s.pid, s.paused = 0, false
+	begun := s.since
 	s.since = now()
 	s.grow(p)
 	if most := s.number(p, service.MaxDeathTally, 0); most != 0 {
-		err := service.AddDeath(s.dir, int(min(most, service.TallyMax)), s.state.Starts <= 1, s.since, how, known)
+		err := service.AddDeath(s.dir, int(min(most, service.TallyMax)), s.state.Starts <= 1, begun, s.since, how, known)
 		if err != 0 {
 			p.WarnErrno(err, "unable to count the death of ", s.name.String())
 		}
@@ -234,11 +274,19 @@ func (s *Service) wipe(p *bare.Process) {
 	s.settle(p)
 }
 
-// settle is the state of a service whose process has died, and its finish. Its death
-// has been dealt with: no process is on record any more.
+// settle is the state of a service whose process has died, and its finish: it is down,
+// or is started at once, which says so itself.
 func (s *Service) settle(p *bare.Process) {
-	service.WriteRecord(s.lock, service.OfRun, service.Record{Made: s.started}, loop.boot)
 	s.start = !s.state.Exit && (s.start || s.want == service.WantUp)
+	if !s.mayStart() {
+		s.rest(p)
+	}
+}
+
+// rest publishes that the service is down. Its death has been dealt with: no process is
+// on record any more.
+func (s *Service) rest(p *bare.Process) {
+	service.WriteRecord(s.lock, service.OfRun, service.Record{Made: service.Machine(s.started)}, boot)
 	s.announce(p)
 }
 
@@ -257,11 +305,8 @@ func (s *Service) grow(p *bare.Process) {
 // signal killed it or nobody knows; that signal, or 0; and the name of the service.
 // False means that there is no finish running.
 func (s *Service) finish(p *bare.Process) bool {
-	begun, shared := bare.SinceBoot(), loop.share > 0
-	pid, err := fork(shared)
-	if err == 0 && pid == 0 {
-		bare.Quit(s.becomeFinish(p, begun, shared))
-	}
+	child := child{p: p, s: s, begun: bare.SinceBoot(), since: now(), shared: share > 0, finish: true}
+	pid, err := s.fork(&child)
 	if err != 0 {
 		p.WarnErrno(err, "unable to fork for ", s.name.String(), "/finish")
 		return false
@@ -278,10 +323,8 @@ func (s *Service) allowFinish(p *bare.Process) {
 	}
 }
 
-func (s *Service) becomeFinish(p *bare.Process, begun int64, shared bool) bare.Exit {
-	if exit := s.enter(p, begun, now(), shared, true); exit != bare.Continue {
-		return exit
-	}
+func (c *child) becomeFinish() bare.Exit {
+	p, s := c.p, c.s
 	code, signal := uint64(256), uint64(0)
 	switch how := s.state.Ended; {
 	case s.state.Known && how.Exited():
@@ -397,9 +440,8 @@ func (s *Service) signal(p *bare.Process, signal unix.Signal) {
 func (s *Service) send(p *bare.Process, signal unix.Signal) {
 	pid := max(s.pid, s.finishing)
 	if s.group {
-		group := bare.Getpgid(pid)
-		if group > 1 && group != bare.Getpgid(0) {
-			bare.Kill(-group, int(signal))
+		if pid > 1 && bare.Getpgid(pid) == pid {
+			bare.Kill(-pid, int(signal))
 			return
 		}
 		p.Warn(s.name.String(), " has no process group of its own")

@@ -60,7 +60,7 @@ func obey(p *bare.Process, place int) {
 				return
 			}
 			if !Ended(p, pid, how) {
-				loop.next = 0 // something that the service has left may be gone
+				next = 0 // something that the service has left may be gone
 			}
 		}
 	case unix.SIGTERM, unix.SIGINT:

@@ -96,6 +96,11 @@ func start(p *bare.Process, place, which int, now int64) int64 {
 	s.started = now
 	dir := e.dir(which)
 	if held, pid, pidfd := service.Supervisor(dir, supervise.Boot()); held {
+		if pidfd >= 0 && ours(pid) {
+			bare.Close(pidfd) // the directory has another name, which counts
+			s.pid = 0
+			return now + again
+		}
 		if pidfd < 0 || supervise.Watch(pidfd, bare.Event{Which: int32(place<<1 | which), Kind: anEnd}) != 0 {
 			s.pid = unknown
 			return now + again
@@ -104,6 +109,13 @@ func start(p *bare.Process, place, which int, now int64) int64 {
 		return bare.Never
 	}
 	s.pid = 0
+	if scan.one && now < scan.full {
+		if !s.full {
+			s.full = true
+			asSupervise.FatalErrno(unix.EMFILE, "unable to chdir to ", dir)
+		}
+		return scan.full
+	}
 	if scan.one && !setApart(dir) {
 		place := take(&asSupervise, e, which)
 		if place < 0 {
@@ -124,6 +136,21 @@ func start(p *bare.Process, place, which int, now int64) int64 {
 	return bare.Never
 }
 
+// ours tells whether a supervisor is one of svscan's: itself, or a child.
+func ours(pid int) bool {
+	if pid == bare.Getpid() {
+		return true
+	}
+	for i := range services.Len() {
+		for which := range services.At(i).of {
+			if s := &services.At(i).of[which]; int(s.pid) == pid && s.process < 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // setApart tells whether a service needs a supervisor of its own, to which what it
 // leaves behind comes.
 func setApart(dir string) bool {
@@ -135,10 +162,24 @@ func setApart(dir string) bool {
 func take(p *bare.Process, e *entry, which int) int {
 	name := e.name()
 	dir, err := openDirectory(bare.Cwd, name)
+	if err == 0 && supervise.Full(dir) {
+		bare.Close(dir)
+		err = unix.EMFILE
+	}
+	if err == unix.EMFILE || err == unix.ENFILE {
+		// It will be so for every other as well. For each that is said once.
+		s := &e.of[which]
+		said := s.full
+		scan.full, s.full = bare.SinceBoot()+again, true
+		if said {
+			return -1
+		}
+	}
 	if err != 0 {
-		p.FatalErrno(err, "unable to chdir to ", name)
+		p.FatalErrno(err, "unable to chdir to ", e.dir(which))
 		return -1
 	}
+	e.of[which].full = false
 	place, exit := -1, bare.Failed
 	switch {
 	case which == log:

@@ -43,6 +43,7 @@ var scan struct {
 	watch    int   // an inotify descriptor; -1 if there is none
 	rescan   int64 // when the directory is read again, since boot in ns
 	due      int64 // when there is something to tend, likewise
+	full     int64 // before which no more files can be opened, likewise
 	stopping bool
 }
 

@@ -32,6 +32,11 @@ func (l Label) Since(now Label) uint64 {
 	return now.Seconds - l.Seconds
 }
 
+// Before tells whether l is earlier than other.
+func (l Label) Before(other Label) bool {
+	return l.Seconds < other.Seconds || l.Seconds == other.Seconds && l.Nanoseconds < other.Nanoseconds
+}
+
 // Unix is the time of the system's clock, in seconds.
 func (l Label) Unix() int64 { return int64(l.Seconds) - epoch }
 

@@ -71,7 +71,7 @@ func main() {
 	var status unix.WaitStatus
 	_, err = unix.Wait4(p.Pid, &status, unix.WALL, nil)
 	must(err)
-	must(unix.PtraceSetOptions(p.Pid, unix.PTRACE_O_TRACESYSGOOD|unix.PTRACE_O_TRACEFORK|
+	must(unix.PtraceSetOptions(p.Pid, unix.PTRACE_O_TRACESYSGOOD|unix.PTRACE_O_TRACEFORK|unix.PTRACE_O_TRACEVFORK|
 		unix.PTRACE_O_TRACECLONE|unix.PTRACE_O_TRACEEXEC|unix.PTRACE_O_EXITKILL))
 	fmt.Println("parent", p.Pid)
 	must(unix.PtraceSyscall(p.Pid, 0))
@@ -165,7 +165,8 @@ func find(pid int) *tracee {
 func stopped(pid int, status unix.WaitStatus) {
 	who := find(pid)
 	switch {
-	case status.TrapCause() == unix.PTRACE_EVENT_FORK || status.TrapCause() == unix.PTRACE_EVENT_CLONE:
+	case status.TrapCause() == unix.PTRACE_EVENT_FORK || status.TrapCause() == unix.PTRACE_EVENT_VFORK ||
+		status.TrapCause() == unix.PTRACE_EVENT_CLONE:
 		forked, err := unix.PtraceGetEventMsg(pid)
 		must(err)
 		if child.pid == 0 {

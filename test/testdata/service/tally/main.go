@@ -60,6 +60,9 @@ func bare(stack boot.Stack) {
 		exit(overlap)
 	}
 	alive := open("alive\x00", unix.O_RDONLY|unix.O_NONBLOCK)
+	if n, err := call(unix.SYS_READ, alive, address(unsafe.Pointer(&line)), 1, 0); n == 0 && err == 0 {
+		exit(0) // the test has ended already
+	}
 	signals, err := call(unix.SYS_SIGNALFD4, ^uintptr(0), address(unsafe.Pointer(&everything)), 8, 0)
 	if err != 0 {
 		exit(trouble)

@@ -1,0 +1,1004 @@
+package test
+
+// svscan -1: one process that supervises all services of a directory.
+//
+// Not tested in this file: what it has in common with supervise, which is the same code
+// (supervise_test.go, adopt_test.go, adopt_state_test.go); directories and names, which
+// it has in common with svscan (svscan_test.go); services with flag-kill-descendants
+// (descendants_test.go); signals for groups (group_test.go); memory.
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"math/rand"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// one starts a svscan -1, with words in front of it.
+func (y *yard) one(words ...string) *exec.Cmd {
+	y.t.Helper()
+	return y.svscan(append(words, filepath.Join(fused.dir, "svscan"), "-1")...)
+}
+
+// alone waits until each of these directories has one process, and tells which; none of
+// them is a supervisor.
+func (y *yard) alone(dirs ...string) map[string]int {
+	y.t.Helper()
+	var pids map[string]int
+	y.await(fmt.Sprintf("%.300q up", dirs), func() bool {
+		pids = map[string]int{}
+		all := y.pairs()
+		for _, d := range dirs {
+			if p := all[d]; len(p.others) == 1 && p.supervisors == nil {
+				pids[d] = p.others[0]
+			}
+		}
+		return len(pids) == len(dirs)
+	})
+	return pids
+}
+
+// process is what runs at a pid.
+func (y *yard) process(pid int) tenant {
+	p, _ := y.look(pid)
+	return p
+}
+
+func TestOneProcessSupervisesServicesAndLogs(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, perService)
+	finish := "#!/bin/sh\necho \"$PWD $*\" >>\"$TOP/finished\"\n"
+	a, b := y.add("a", sleeps), y.add("b", "#!/bin/sh\necho begun; exec sleep 1000\n", "#!/bin/sh\nexec cat >>../lines\n")
+	for _, dir := range []string{a, b, b + "/log"} {
+		must(os.WriteFile(dir+"/finish", []byte(finish), 0o755))
+	}
+	down := write(filepath.Join(y.top, "down"), sleeps)
+	must(os.WriteFile(down+"/down", nil, 0o644))
+	must(os.Symlink(down, filepath.Join(y.scan, "c")))
+	svscan := y.one()
+	before := y.alone(a, b, b+"/log")
+	y.do("svok", down)
+	if got := y.do("svstat", down); !strings.HasPrefix(got, down+": down ") || strings.Contains(got, "normally") {
+		t.Errorf("svstat: %s", got)
+	}
+	for _, dir := range []string{a, b, b + "/log"} {
+		y.do("svok", dir)
+		y.do("svwait", "-u", dir)
+		if got := y.do("svstat", dir); !strings.HasPrefix(got, fmt.Sprintf("%s: up (pid %d) ", dir, y.pidInside(before[dir]))) {
+			t.Errorf("svstat: %s, and its pid is %d", got, y.pidInside(before[dir]))
+		}
+	}
+	if got := y.do("svc", "-tLt", a, b); got != "svc: warning: unable to chdir to "+a+"/log: file does not exist\n" {
+		t.Errorf("svc said %q", got)
+	}
+	y.await("other processes", func() bool {
+		after := y.alone(a, b, b+"/log")
+		return after[a] != before[a] && after[b] != before[b] && after[b+"/log"] != before[b+"/log"]
+	})
+	y.do("svc", "-o", down)
+	y.alone(down)
+	y.do("svc", "-d", a)
+	y.do("svwait", "-d", a)
+	y.do("svc", "-u", a)
+	y.alone(a)
+	for dir, name := range map[string]string{a: "a", b: "b", b + "/log": "b/log"} {
+		if want := dir + " 256 15 " + name + "\n"; !strings.Contains(textOf(y.top+"/finished"), want) {
+			t.Errorf("finish has not noted %q:\n%s", want, textOf(y.top+"/finished"))
+		}
+	}
+	// One that is taken out is forgotten, and may come again.
+	hidden := filepath.Join(y.scan, ".b")
+	must(os.Rename(b, hidden))
+	y.do("svc", "-dx", hidden, hidden+"/log")
+	y.do("svwait", "-x", hidden, hidden+"/log")
+	y.await("the end of both", func() bool { all := y.pairs(); return all[hidden].others == nil && all[hidden+"/log"].others == nil })
+	must(os.Rename(hidden, b))
+	y.alone(a, b, b+"/log", down)
+	if got := textOf(b + "/lines"); got != strings.Repeat("begun\n", 3) {
+		t.Errorf("the log has %q", got)
+	}
+	y.stop(svscan)
+	if left := y.tenants(); left != nil {
+		t.Errorf("left running:\n%s", y.list())
+	}
+	y.saysNothing()
+}
+
+// One takes the place of the other, each killed; supervisors are killed as well or live.
+// No service is started twice or again, and no line is lost.
+func TestSvscanOfOneProcessAndSvscanFollowEachOther(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	must(err)
+	y := newYard(t, perService)
+	var services, dirs []string
+	for i := range 2 {
+		x := y.add(fmt.Sprint("x", i), "#!"+self+" svscan-numbers\n", "#!"+self+" svscan-keeps\n")
+		services, dirs = append(services, x), append(dirs, x, x+"/log")
+	}
+	svscan := y.one()
+	before := y.alone(dirs...)
+	for i, step := range []struct {
+		one, all  bool // svscan -1 follows; supervisors are killed too
+		supervise int  // how many there are then
+	}{
+		{one: true}, {supervise: 4}, {one: true, supervise: 4}, {supervise: 4, all: true}, {one: true, all: true}, {one: true},
+	} {
+		y.kill(y.main, unix.SIGKILL)
+		svscan.Wait()
+		for _, p := range y.named("supervise") {
+			if step.all {
+				y.kill(p, unix.SIGKILL)
+			}
+		}
+		if step.one {
+			svscan = y.one()
+		} else {
+			svscan = y.svscan()
+		}
+		// It has found all when it has seen one that is new.
+		late := y.add(fmt.Sprint("late", i), sleeps)
+		y.await(fmt.Sprintf("%d supervisors after step %d", step.supervise, i), func() bool {
+			all := y.pairs()
+			n := 0
+			for _, d := range dirs {
+				n += len(all[d].supervisors)
+			}
+			return n == step.supervise && len(all[late].others) == 1
+		})
+		for _, d := range dirs {
+			y.do("svok", d)
+			if others := y.pairs()[d].others; len(others) != 1 || others[0] != before[d] {
+				t.Fatalf("step %d: %s: %d became %v", i, d, before[d], others)
+			}
+		}
+		if i == 2 {
+			// A supervisor that svscan -1 has found and watched ends: it takes the
+			// service itself.
+			for _, p := range y.named("supervise") {
+				if p.cwd == dirs[0] || p.cwd == dirs[1] {
+					y.kill(p, unix.SIGKILL)
+				}
+			}
+			y.await("the services without supervise", func() bool {
+				all := y.pairs()
+				return all[dirs[0]].supervisors == nil && y.inside("svok", dirs[0]).Run() == nil &&
+					all[dirs[1]].supervisors == nil && y.inside("svok", dirs[1]).Run() == nil
+			})
+		}
+	}
+	for _, d := range dirs {
+		if exists(d + "/overlap") {
+			t.Errorf("%s ran twice", d)
+		}
+		if exists(d + "/written.2") {
+			t.Errorf("%s was started again", d)
+		}
+	}
+	y.stop(svscan)
+	if left := y.tenants(); left != nil {
+		t.Errorf("left running:\n%s", y.list())
+	}
+	for _, x := range services {
+		if err := complete(x); err != nil {
+			t.Errorf("%s: %v", filepath.Base(x), err)
+		}
+	}
+	for line := range strings.Lines(y.heard()) {
+		if !strings.HasSuffix(line, "/supervise/lock: temporary failure\n") {
+			t.Errorf("on standard error: %s", line)
+		}
+	}
+}
+
+// Descriptors.
+
+// descriptors counts those of a process.
+func descriptorsOf(pid int) int {
+	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	must(err)
+	return len(list)
+}
+
+// What it raises for itself the services do not get.
+func TestOneProcessRaisesItsLimitOfDescriptorsAndNotThatOfServices(t *testing.T) {
+	t.Parallel()
+	const n, soft = 100, 64
+	y := newYard(t, perService)
+	run := filepath.Join(y.top, "run")
+	must(os.WriteFile(run, []byte("#!/bin/sh\necho $(ulimit -Sn) $(ulimit -Hn) >limits; exec sleep infinity\n"), 0o755))
+	var dirs []string
+	for i := range n {
+		dir := filepath.Join(y.scan, strconv.Itoa(i))
+		must(os.Mkdir(dir, 0o755))
+		must(os.Symlink(run, dir+"/run"))
+		dirs = append(dirs, dir)
+	}
+	must(os.WriteFile(dirs[0]+"/notification-fd", []byte("3"), 0o644))
+	apart := filepath.Join(y.scan, "apart")
+	must(os.Rename(write(filepath.Join(y.top, "apart"), textOf(run)), apart))
+	must(os.WriteFile(apart+"/flag-kill-descendants", nil, 0o644))
+	svscan := y.one("sh", "-c", `ulimit -Sn "$1" && ulimit -Hn 4000 && shift && exec "$@"`, "sh", strconv.Itoa(soft))
+	y.alone(dirs...)
+	y.up(apart)
+	for _, dir := range append(dirs, apart) {
+		if got := textOf(dir + "/limits"); got != "64 4000\n" {
+			t.Errorf("%s has the limits %q", dir, got)
+		}
+	}
+	if list := textOf(fmt.Sprintf("/proc/%d/limits", y.main.pid)); !strings.Contains(list, "Max open files            4000                 4000 ") {
+		t.Errorf("svscan itself has\n%s", list)
+	}
+	y.stop(svscan)
+	y.saysNothing()
+}
+
+// The hard limit lets some services in. Those run, restart and show it; each of the rest
+// is said not to fit, and comes in when there is room.
+func TestOneProcessWithTooFewDescriptors(t *testing.T) {
+	const services = 12
+	for limit := 28; limit < 32; limit++ { // of four for a service
+		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+			t.Parallel()
+			y := newYard(t, perService)
+			var dirs []string
+			for i := range services {
+				dirs = append(dirs, y.add(fmt.Sprint("x", i), sleeps))
+			}
+			y.one("sh", "-c", `ulimit -n "$1" && shift && exec "$@"`, "sh", strconv.Itoa(limit))
+			var in, out []string
+			y.await("a line for each that does not fit, and the others up", func() bool {
+				in, out = nil, nil
+				all := y.pairs()
+				for _, d := range dirs {
+					if len(all[d].others) == 1 {
+						in = append(in, d)
+					} else if strings.Contains(y.heard(), "/"+filepath.Base(d)+": process cannot open more files\n") ||
+						strings.Contains(y.heard(), " "+filepath.Base(d)+": process cannot open more files\n") ||
+						strings.Contains(y.heard(), " "+filepath.Base(d)+"/") {
+						out = append(out, d)
+					}
+				}
+				return len(in) >= 4 && len(in)+len(out) == services
+			})
+			shown := func(d string) bool {
+				all := y.pairs()[d].others
+				return len(all) == 1 && strings.HasPrefix(y.do("svstat", d), fmt.Sprintf("%s: up (pid %d) ", d, y.pidInside(all[0])))
+			}
+			for _, d := range in {
+				y.await(d+" is shown as it is", func() bool { return shown(d) })
+			}
+			before := y.pairs()[in[0]].others[0]
+			y.do("svc", "-k", in[0])
+			y.await("another process", func() bool {
+				all := y.pairs()[in[0]].others
+				return len(all) == 1 && all[0] != before
+			})
+			y.await("its status", func() bool { return shown(in[0]) })
+			// Room.
+			hidden := filepath.Join(y.scan, ".hidden")
+			must(os.Rename(in[1], hidden))
+			y.do("svc", "-dkx", hidden)
+			y.await("another one up", func() bool {
+				return slices.ContainsFunc(out, func(d string) bool { return len(y.pairs()[d].others) == 1 })
+			})
+			for line := range strings.Lines(y.heard()) {
+				if !strings.HasPrefix(line, "supervise: ") || !strings.HasSuffix(line, ": process cannot open more files\n") {
+					t.Errorf("also said: %s", line)
+				}
+			}
+		})
+	}
+}
+
+// pidInside is the pid of a process in its own namespace.
+func (y *yard) pidInside(pid int) int {
+	_, pids, _ := strings.Cut(textOf(fmt.Sprintf("/proc/%d/status", pid)), "\nNSpid:\t")
+	pids, _, _ = strings.Cut(pids, "\n")
+	f := strings.Fields(pids)
+	if len(f) == 0 {
+		return 0
+	}
+	n, err := strconv.Atoi(f[len(f)-1])
+	must(err)
+	return n
+}
+
+// Descriptors that svscan has inherited reach the services, closed ones are closed there,
+// and none of its own do. Without a log that is as in daemontools; with one, and where a
+// standard descriptor is closed, as with supervise.
+func TestOneProcessHandsItsDescriptorsOn(t *testing.T) {
+	needOld(t)
+	for _, c := range []struct {
+		name   string
+		extra  []int
+		closed string // a shell's words
+		old    bool
+	}{
+		{"none", nil, "", true},
+		{"7", []int{7}, "", true},
+		{"7 and 300", []int{7, 300}, "", true},
+		{"3, 4, 5 and 6", []int{3, 4, 5, 6}, "", true},
+		{"0 closed", nil, "<&-", false},
+		{"0 to 2 closed", nil, "<&- >&- 2>&-", false},
+		{"0 to 2 closed and 7", []int{7}, "<&- >&- 2>&-", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			ways := map[string][]string{
+				"-1": {filepath.Join(fused.dir, "svscan"), "-1"}, "supervise": {filepath.Join(fused.dir, "svscan")},
+			}
+			if c.old {
+				ways["daemontools"] = []string{filepath.Join(debian, "svscan")}
+			}
+			reports := map[string]map[string]string{}
+			for name, words := range ways {
+				reports[name] = given(t, words, c.extra, c.closed)
+			}
+			for file, got := range reports["-1"] {
+				for name, all := range reports {
+					if want := all[file]; got != want && (name != "daemontools" || file == "plainly") {
+						t.Errorf("%s: %s (-) and one process (+)\n%s", file, name, difference(outcome{stdout: want}, outcome{stdout: got}))
+					}
+				}
+			}
+		})
+	}
+}
+
+// given starts a svscan and tells what its services get: the probe's reports, but for
+// what is different in every process.
+func given(t *testing.T, words []string, extra []int, closed string) map[string]string {
+	t.Helper()
+	y := newYard(t, perService)
+	if words[0] == debian+"/svscan" {
+		y.path = systemTools
+	}
+	must(os.WriteFile(filepath.Join(y.top, "file"), []byte("some text"), 0o644))
+	for _, dir := range []string{"plainly", "logged", "logged/log"} {
+		dir = filepath.Join(y.scan, dir)
+		must(os.MkdirAll(dir, 0o755))
+		must(os.Symlink(probe, dir+"/run"))
+		must(os.WriteFile(dir+"/report", nil, 0o644))
+		must(os.WriteFile(dir+"/down", nil, 0o644))
+	}
+	cmd := y.inside("sh", "-c", `exec "$@" `+closed, "sh")
+	cmd.Args = append(cmd.Args, append(words, y.scan)...)
+	cmd.Env = append(cmd.Env, "PROBE_OUT=report")
+	last := 2
+	for _, fd := range extra {
+		f, err := os.Open(filepath.Join(y.top, "file"))
+		must(err)
+		defer f.Close()
+		for ; last+1 < fd; last++ {
+			cmd.ExtraFiles = append(cmd.ExtraFiles, nil)
+		}
+		cmd.ExtraFiles = append(cmd.ExtraFiles, f)
+		last = fd
+	}
+	must(cmd.Start())
+	reports := map[string]string{}
+	for _, name := range []string{"plainly", "logged", "logged/log"} {
+		dir := filepath.Join(y.scan, name)
+		y.await("a supervisor of "+name, func() bool { return y.inside("svok", dir).Run() == nil })
+		y.do("svc", "-o", dir)
+		y.await("the report of "+name, func() bool { return strings.Contains(textOf(dir+"/report"), "\nvariable ") })
+		y.await("its death", func() bool { return exists(dir+"/supervise/status") && y.statusPid(dir) == 0 })
+		var kept []string
+		for line := range strings.Lines(firstReport(textOf(dir + "/report"))) {
+			fact, _, _ := strings.Cut(line, ":")
+			if !slices.Contains([]string{"pid", "parent", "session", "group"}, fact) && !strings.HasPrefix(line, "variable \"PATH=") {
+				kept = append(kept, strings.ReplaceAll(line, y.top, "@"))
+			}
+		}
+		reports[name] = strings.Join(kept, "")
+	}
+	return reports
+}
+
+// A thousand deaths, by themselves and by KILL, and services that come and go leave no
+// descriptor behind.
+func TestOneProcessLeaksNoDescriptors(t *testing.T) {
+	t.Parallel()
+	const n, deaths, more = 200, 1000, 20
+	y := newYard(t, perService)
+	add := func(name string) string {
+		dir := write(filepath.Join(y.top, "made", name), sleeps, sleeps)
+		must(os.Remove(dir + "/run"))
+		must(os.Symlink("/bin/true", dir+"/run"))
+		switch name[len(name)-1] {
+		case '1', '4', '5', '6', '7', '8':
+			must(os.RemoveAll(dir + "/log"))
+		case '2':
+			must(os.WriteFile(dir+"/notification-fd", []byte("9"), 0o644))
+		case '3':
+			must(os.Symlink("/bin/true", dir+"/finish"))
+		}
+		must(os.Rename(dir, filepath.Join(y.scan, name)))
+		return filepath.Join(y.scan, name)
+	}
+	var dirs []string
+	for i := range n {
+		dirs = append(dirs, add(strconv.Itoa(i)))
+	}
+	svscan := y.one()
+	starts := func() (sum int) {
+		for _, d := range dirs {
+			sum += rememberedIn(d).starts
+		}
+		return sum
+	}
+	tell := func(dir, letters string) {
+		fd, err := unix.Open(dir+"/supervise/control", unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		must(err)
+		_, err = unix.Write(fd, []byte(letters))
+		must(err)
+		unix.Close(fd)
+	}
+	y.await("all started", func() bool { return starts() >= n })
+	// Some are open for a moment at any time.
+	settled := func() int {
+		least := descriptorsOf(y.main.pid)
+		for range 100 {
+			time.Sleep(2 * time.Millisecond)
+			least = min(least, descriptorsOf(y.main.pid))
+		}
+		return least
+	}
+	before := settled()
+	for i := 0; i%100 != 0 || starts() < n+deaths; i++ {
+		tell(dirs[rand.Intn(n)], "ku")
+		time.Sleep(time.Millisecond)
+	}
+	for _, d := range dirs {
+		tell(d, "d")
+	}
+	var hidden []string
+	for i := range more {
+		dir := add("more" + strconv.Itoa(i))
+		y.await("one more", func() bool { return rememberedIn(dir).starts > 0 })
+		hidden = append(hidden, filepath.Join(y.scan, fmt.Sprint(".more", i)))
+		must(os.Rename(dir, hidden[i]))
+	}
+	y.do(append([]string{"svc", "-dxLdx"}, hidden...)...)
+	y.await("no more than before", func() bool { return settled() <= before })
+	if after := settled(); after != before {
+		t.Errorf("%d descriptors were %d", after, before)
+	}
+	y.stop(svscan)
+}
+
+// Kills.
+
+// A row is homes whose services are in one directory for svscan.
+type row struct {
+	homes []*home
+	scan  string
+}
+
+func newRow(t testing.TB, n int) *row {
+	t.Helper()
+	r := &row{}
+	for i := range n {
+		h := newHome(t, "")
+		if i == 0 {
+			r.scan = filepath.Join(h.top, "scan")
+			must(os.Mkdir(r.scan, 0o755))
+		}
+		must(os.Symlink(h.service(), filepath.Join(r.scan, string(rune('a'+i)))))
+		r.homes = append(r.homes, h)
+	}
+	return r
+}
+
+// one starts a svscan -1.
+func (r *row) one(t testing.TB) *supervisor {
+	t.Helper()
+	return r.homes[0].start(t, filepath.Join(fused.dir, "svscan"), "-1", r.scan)
+}
+
+// supervised tells whether all services are.
+func (r *row) supervised(t testing.TB) bool {
+	t.Helper()
+	return !slices.ContainsFunc(r.homes, func(h *home) bool { return h.tool(t, fused, "svok", "s") != "exit 0" })
+}
+
+// cut starts one below cut and returns what that says.
+func (r *row) cut(t testing.TB, how ...string) (said chan string, lets io.Closer) {
+	t.Helper()
+	cmd := exec.Command(cut(), slices.Concat(how, []string{"--", filepath.Join(fused.dir, "svscan"), "-1", r.scan})...)
+	cmd.Env = []string{"PATH=" + systemPath}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
+	stdin, err := cmd.StdinPipe()
+	must(err)
+	stdout, err := cmd.StdoutPipe()
+	must(err)
+	must(cmd.Start())
+	said = make(chan string, 10000)
+	go func() {
+		for lines := bufio.NewScanner(stdout); lines.Scan(); {
+			said <- lines.Text()
+		}
+		cmd.Wait()
+		close(said)
+	}()
+	t.Cleanup(func() {
+		stdin.Close()
+		cmd.Process.Kill()
+		for range said {
+		}
+	})
+	return said, stdin
+}
+
+// hears reads what cut says as far as a word, or its end.
+func hears(t testing.TB, said chan string, word string) (lines []string) {
+	t.Helper()
+	for late := time.After(patience); ; {
+		select {
+		case line, more := <-said:
+			if !more && word != "" {
+				t.Fatalf("cut has ended before it said %q", word)
+			}
+			if !more || line == word {
+				return lines
+			}
+			lines = append(lines, line)
+		case <-late:
+			t.Fatalf("no %q within %v", word, patience)
+		}
+	}
+}
+
+// ends wants one copy of each service to run, under control of a svscan that ends in
+// good order then and leaves no lock.
+func (r *row) ends(t testing.TB, svscan *supervisor) {
+	t.Helper()
+	eventually(t, "supervision", func() bool { return r.supervised(t) })
+	for _, h := range r.homes {
+		h.runsOnce(t)
+		h.svc(t, fused, "h")
+		eventually(t, "HUP", func() bool { return strings.Contains(string(h.bytes("log")), "signal 1\n") })
+	}
+	must(svscan.Process.Signal(unix.SIGTERM))
+	if got := svscan.exit(t); got != "exit 0" {
+		t.Error(got)
+	}
+	for _, h := range r.homes {
+		if h.runs() != 0 || h.state().overlaps != 0 {
+			t.Errorf("afterwards:\n%s", h.bytes("log"))
+		}
+		lock, err := os.Open(h.file("supervise/lock"))
+		must(err)
+		if err := unix.Flock(int(lock.Fd()), unix.LOCK_SH|unix.LOCK_NB); err != nil {
+			t.Errorf("a lock is held: %v", err)
+		}
+		lock.Close()
+	}
+}
+
+// svscan -1 is killed while the first of its children, which shares its descriptors, is
+// at any of its system calls; the child dies too, or goes on, or goes on only when the
+// next svscan -1 has tried.
+func TestOneProcessAndItsChildAreKilledAtSystemCalls(t *testing.T) {
+	needRoot(t)
+	r := newRow(t, 3)
+	said, _ := r.cut(t)
+	for _, h := range r.homes {
+		h.runsOnce(t)
+	}
+	parent, child, fork := 0, 0, 0
+	for _, line := range quiet(said) {
+		switch {
+		case strings.HasPrefix(line, "stop parent "):
+			parent++
+		case strings.HasPrefix(line, "stop child "):
+			child++
+		case strings.HasPrefix(line, "child "):
+			fork = parent
+		}
+	}
+	if fork < 20 || child < 6 || parent <= fork {
+		t.Fatalf("only %d stops before the fork, %d of the child, %d in all", fork, child, parent)
+	}
+	var cases [][2]int
+	for p := fork; p <= parent; p++ {
+		for c := 1; c <= child; c++ {
+			cases = append(cases, [2]int{p, c})
+		}
+	}
+	seed := *killSeed
+	if seed == 0 {
+		seed = time.Now().UnixNano()
+	}
+	t.Logf("-svscan.seed=%d", seed)
+	random := rand.New(rand.NewSource(seed))
+	random.Shuffle(len(cases), func(i, j int) { cases[i], cases[j] = cases[j], cases[i] })
+	crowd := newCrowd()
+	defer crowd.Wait()
+	for i, at := range cases[:min(len(cases), 3**killRounds)] {
+		then := []string{"kill", "hold", "run"}[i%3]
+		crowd.run(t, fmt.Sprintf("%v of %d and %d, %s", at, parent, child, then), func(t *testing.T) {
+			r := newRow(t, 3)
+			said, lets := r.cut(t, fmt.Sprint("parent=", at[0]), fmt.Sprint("child=", at[1]), "then="+then)
+			hears(t, said, "ended")
+			svscan := r.one(t)
+			if then == "hold" {
+				// It finds locks that are held, or all is well.
+				eventually(t, "a decision", func() bool {
+					return r.supervised(t) || strings.Contains(svscan.said(), "temporary failure")
+				})
+				lets.Close()
+				hears(t, said, "")
+			}
+			r.ends(t, svscan)
+		})
+	}
+}
+
+// A child that is killed before it has descriptors of its own leaves none open in its
+// parent's.
+func TestAChildThatIsKilledLeavesNoDescriptorsToOneProcess(t *testing.T) {
+	needRoot(t)
+	// What is open for a moment is none of them.
+	descriptors := func(r *row, pid int) (all []string) {
+		h := r.homes[0]
+		h.runsOnce(t)
+		for i := range 20 {
+			var now []string
+			files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+			must(err)
+			for _, f := range files {
+				link, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, f.Name()))
+				now = append(now, f.Name()+" "+strings.ReplaceAll(link, h.top, "@"))
+			}
+			if i == 0 || len(now) < len(all) {
+				all = now
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+		return all
+	}
+	parentIn := func(lines []string) (pid int) {
+		for _, l := range lines {
+			fmt.Sscanf(l, "parent %d", &pid)
+		}
+		return pid
+	}
+	r := newRow(t, 1)
+	said, _ := r.cut(t)
+	r.homes[0].runsOnce(t)
+	lines := quiet(said)
+	child := 0
+	for _, l := range lines {
+		if strings.HasPrefix(l, "stop child ") {
+			child++
+		}
+	}
+	if child < 6 {
+		t.Fatalf("only %d stops", child)
+	}
+	want := descriptors(r, parentIn(lines))
+	crowd := newCrowd()
+	defer crowd.Wait()
+	for n := 1; n <= child; n++ {
+		crowd.run(t, fmt.Sprint(n), func(t *testing.T) {
+			r := newRow(t, 1)
+			said, _ := r.cut(t, fmt.Sprint("child=", n))
+			pid := parentIn(hears(t, said, "cut"))
+			if got := descriptors(r, pid); len(got) > len(want) {
+				t.Errorf("descriptors\n%q, want\n%q", got, want)
+			}
+		})
+	}
+}
+
+// quiet reads what cut says until it says nothing for a while.
+func quiet(said chan string) (lines []string) {
+	for {
+		select {
+		case line := <-said:
+			lines = append(lines, line)
+		case <-time.After(200 * time.Millisecond):
+			return lines
+		}
+	}
+}
+
+// svscan -1 is killed again and again while it starts 200 services; the last one has all
+// of them, and none was ever started twice.
+func TestOneProcessIsKilledWhileItStarts200Services(t *testing.T) {
+	t.Parallel()
+	const n, kills = 200, 10
+	seed := *killSeed
+	if seed == 0 {
+		seed = time.Now().UnixNano()
+	}
+	t.Logf("-svscan.seed=%d", seed)
+	random := rand.New(rand.NewSource(seed))
+	y := newYard(t, perService)
+	var dirs []string
+	for i := range n {
+		dir := filepath.Join(y.scan, strconv.Itoa(i))
+		must(os.Mkdir(dir, 0o755))
+		script(dir+"/run", "#!"+tally()+"\n")
+		must(unix.Mkfifo(dir+"/alive", 0o644))
+		dirs = append(dirs, dir)
+	}
+	begun := func() (sum int) {
+		for _, d := range dirs {
+			if exists(d + "/log") {
+				sum++
+			}
+		}
+		return sum
+	}
+	for i := range kills {
+		svscan := y.one()
+		if i < 5 {
+			// Among the first starts, and among later ones.
+			least := min(n, begun()+1+random.Intn(n/4))
+			y.await("some starts", func() bool { return begun() >= least })
+		} else {
+			time.Sleep(time.Duration(random.Int63n(int64(60 * time.Millisecond))))
+		}
+		y.kill(y.main, unix.SIGKILL)
+		svscan.Wait()
+	}
+	svscan := y.one()
+	y.await("all under control", func() bool {
+		return y.inside(append([]string{"svwait", "-u", "-t", "1"}, dirs...)...).Run() == nil
+	})
+	pids := y.alone(dirs...)
+	for _, d := range dirs {
+		log := strings.Fields(textOf(d + "/log"))
+		if len(log) != 2 || log[0] != "start" || log[1] != strconv.Itoa(y.pidInside(pids[d])) {
+			t.Errorf("%s: %q, and %d runs", d, log, y.pidInside(pids[d]))
+		}
+		if got := y.statusPid(d); got != y.pidInside(pids[d]) {
+			t.Errorf("%s: the status has %d, and %d runs", d, got, y.pidInside(pids[d]))
+		}
+	}
+	y.stop(svscan)
+	if left := y.tenants(); left != nil {
+		t.Errorf("%d left running:\n%s", len(left), y.list())
+	}
+	for line := range strings.Lines(y.heard()) {
+		if !strings.HasSuffix(line, "/supervise/lock: temporary failure\n") {
+			t.Errorf("on standard error: %s", line)
+		}
+	}
+}
+
+// statusPid is the process that a status shows.
+func (y *yard) statusPid(dir string) int {
+	b := textOf(dir + "/supervise/status")
+	if len(b) != 18 {
+		return 0
+	}
+	return int(b[12]) | int(b[13])<<8 | int(b[14])<<16 | int(b[15])<<24
+}
+
+// Both watch what the other has; when one is killed the other takes it all.
+func TestTwoOfOneProcess(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, perService)
+	var dirs []string
+	for i := range 10 {
+		x := y.add(fmt.Sprint("x", i), sleeps, reads)
+		dirs = append(dirs, x, x+"/log")
+	}
+	first := y.one()
+	one := y.main
+	second := y.one()
+	before := y.alone(dirs...)
+	y.kill(one, unix.SIGKILL)
+	first.Wait()
+	for _, d := range dirs {
+		y.await("a supervisor of "+d, func() bool { return y.inside("svok", d).Run() == nil })
+	}
+	if after := y.alone(dirs...); fmt.Sprint(before) != fmt.Sprint(after) {
+		t.Errorf("%v became %v", before, after)
+	}
+	for _, p := range y.named("svscan") {
+		y.main = p
+	}
+	y.stop(second)
+	if left := y.tenants(); left != nil {
+		t.Errorf("left running:\n%s", y.list())
+	}
+}
+
+// Directories.
+
+// A directory that is renamed goes on as what it is; what takes its name is another
+// service.
+func TestOneProcessWithADirectoryThatIsReplaced(t *testing.T) {
+	for _, linked := range []bool{false, true} {
+		t.Run(fmt.Sprint("a link: ", linked), func(t *testing.T) {
+			t.Parallel()
+			y := newYard(t, perService)
+			x, gone, fresh := filepath.Join(y.scan, "x"), filepath.Join(y.top, "gone"), filepath.Join(y.top, "fresh")
+			before := x
+			if linked {
+				before = write(gone, sleeps, reads)
+				must(os.Symlink(gone, x))
+			} else {
+				write(x, sleeps, reads)
+			}
+			write(fresh, sleeps, reads)
+			svscan := y.one()
+			y.alone(before, before+"/log")
+			after := x
+			if linked {
+				after = fresh
+				must(os.Symlink(fresh, filepath.Join(y.top, "swap")))
+				must(os.Rename(filepath.Join(y.top, "swap"), x))
+			} else {
+				must(os.Rename(x, gone))
+				must(os.Rename(fresh, x))
+			}
+			// The old one is restarted where it is, and so is its log.
+			old := y.alone(gone, gone+"/log")
+			y.do("svc", "-kLk", gone)
+			y.await("others in their places", func() bool {
+				now := y.alone(gone, gone+"/log")
+				return now[gone] != old[gone] && now[gone+"/log"] != old[gone+"/log"]
+			})
+			y.do("svc", "-dxLdx", gone)
+			y.alone(after, after+"/log")
+			y.await("the end of the old ones", func() bool { all := y.pairs(); return all[gone].others == nil && all[gone+"/log"].others == nil })
+			y.stop(svscan)
+			if left := y.tenants(); left != nil {
+				t.Errorf("left running:\n%s", y.list())
+			}
+			y.saysNothing()
+		})
+	}
+}
+
+// With one process as with supervise: a log whose directory was replaced goes on when it
+// has died, in the old directory or in the new one, and no line is lost.
+func TestALogDirectoryThatIsReplaced(t *testing.T) {
+	for _, options := range [][]string{nil, {"-1"}} {
+		t.Run(fmt.Sprint("options: ", options), func(t *testing.T) {
+			t.Parallel()
+			y := newYard(t, perService)
+			const lines = 100
+			x := y.add("x", fmt.Sprintf("#!/bin/sh\nfor i in $(seq %d); do echo $i; [ $i != 20 ] || until [ -e go ]; do sleep 0.01; done; done\nexec sleep infinity\n", lines),
+				"#!/bin/sh\nexec cat >>\"$TOP/lines\"\n")
+			svscan := y.svscan(append([]string{filepath.Join(fused.dir, "svscan")}, options...)...)
+			y.await("lines", func() bool { return strings.Contains(textOf(y.top+"/lines"), "\n20\n") })
+			fresh := write(filepath.Join(y.top, "fresh"), "#!/bin/sh\nexec cat >>\"$TOP/lines\"\n")
+			must(os.Rename(x+"/log", x+"/oldlog"))
+			must(os.Rename(fresh, x+"/log"))
+			cats := func() []tenant { return y.named("cat") }
+			for _, p := range cats() {
+				y.kill(p, unix.SIGKILL)
+			}
+			must(os.WriteFile(x+"/go", nil, 0o644))
+			y.await("the rest of the lines", func() bool { return strings.Count(textOf(y.top+"/lines"), "\n") == lines })
+			if list := cats(); len(list) != 1 {
+				t.Errorf("logs: %v", list)
+			}
+			y.do("svc", "-dx", x+"/oldlog")
+			y.await("the new log", func() bool { all := y.pairs(); return len(all[x+"/log"].others) == 1 && all[x+"/oldlog"].others == nil })
+			y.stop(svscan)
+			if left := y.tenants(); left != nil {
+				t.Errorf("left running:\n%s", y.list())
+			}
+		})
+	}
+}
+
+// A directory that has two names is one service. It goes on by the second name when the
+// first is taken out, and TERM ends it.
+func TestADirectoryWithTwoNames(t *testing.T) {
+	for _, options := range [][]string{nil, {"-1"}} {
+		t.Run(fmt.Sprint("options: ", options), func(t *testing.T) {
+			t.Parallel()
+			y := newYard(t, perService)
+			x := write(filepath.Join(y.top, "x"), sleeps)
+			must(os.Symlink(x, y.scan+"/a"))
+			must(os.Symlink(x, y.scan+"/b"))
+			svscan := y.svscan(append([]string{filepath.Join(fused.dir, "svscan")}, options...)...)
+			y.await("the service", func() bool { return len(y.pairs()[x].others) == 1 })
+			later := y.add("later", sleeps)
+			y.await("a later one", func() bool { return len(y.pairs()[later].others) == 1 })
+			must(os.Remove(y.scan + "/a"))
+			y.do("svc", "-dx", x)
+			y.await("the service by its other name", func() bool { return len(y.pairs()[x].others) == 1 })
+			must(os.Symlink(x, y.scan+"/a"))
+			y.stop(svscan)
+			if left := y.tenants(); left != nil {
+				t.Errorf("left running:\n%s", y.list())
+			}
+		})
+	}
+}
+
+// The end.
+
+func TestOneProcessStopsServicesAndThenLogsAfterTERM(t *testing.T) {
+	const lastWords = 20000
+	service := fmt.Sprintf("#!/bin/sh\ntrap 'seq %d; echo stopped >>../order; exit' TERM\necho up\nwhile :; do sleep 0.01; done\n", lastWords)
+	logger := "#!/bin/sh\ntrap 'echo log told >>../../order' TERM\nhead -n 1 >>../lines\nsleep 0.3\ncat >>../lines\necho log read all >>../../order\n"
+	for _, c := range []struct {
+		name   string
+		before string // the svscan before it, which is killed
+	}{{"its own", ""}, {"of another one", "-1"}, {"of a killed svscan", "svscan"}, {"of a killed svscan and its supervisors", "all"}} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			y := newYard(t, perService)
+			x, z := y.add("x", service, logger), y.add("z", sleeps)
+			var svscan *exec.Cmd
+			if c.before == "" || c.before == "-1" {
+				svscan = y.one()
+			} else {
+				svscan = y.svscan()
+			}
+			y.await("up", func() bool { return textOf(x+"/lines") == "up\n" && len(y.pairs()[z].others) == 1 })
+			if c.before != "" {
+				y.kill(y.main, unix.SIGKILL)
+				svscan.Wait()
+				for _, p := range y.named("supervise") {
+					if c.before == "all" {
+						y.kill(p, unix.SIGKILL)
+					}
+				}
+				svscan = y.one()
+			}
+			y.stop(svscan)
+			if left := y.tenants(); left != nil {
+				t.Errorf("left running:\n%s", y.list())
+			}
+			order := slices.Compact(strings.Split(textOf(y.scan+"/order"), "\n"))
+			if !slices.Equal(order, []string{"stopped", "log read all", ""}) {
+				t.Errorf("in the order\n%q", order)
+			}
+			if n := strings.Count(textOf(x+"/lines"), "\n"); n != 1+lastWords {
+				t.Errorf("the log has %d lines of %d", n, 1+lastWords)
+			}
+			y.saysNothing()
+		})
+	}
+}
+
+func TestOneProcessAsPID1(t *testing.T) {
+	for _, signal := range []syscall.Signal{unix.SIGTERM, unix.SIGINT} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			y := emptyYard(t, perService)
+			x := y.add("x", "#!/bin/sh\nfor i in 1 2 3 4 5; do (sleep 0.0$i &) ; done\n: >left\nexec sleep infinity\n", reads)
+			quick := y.add("quick", "#!/bin/sh\necho start >>starts\n(sleep 0.01 &)\n")
+			y.begin(`exec svscan -1 "$SCAN"`)
+			y.alone(x, x+"/log")
+			y.await("orphans, and a restart", func() bool { return exists(x+"/left") && strings.Count(textOf(quick+"/starts"), "start") == 2 })
+			y.await("no zombies", func() bool {
+				children := textOf(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", y.first.Process.Pid))
+				for _, pid := range strings.Fields(children) {
+					if n, err := strconv.Atoi(pid); err == nil && stateOf(n) == "Z" {
+						return false
+					}
+				}
+				return true
+			})
+			y.first.Process.Signal(signal)
+			if err := y.first.Wait(); err != nil {
+				t.Errorf("PID 1 after %v: %v", signal, err)
+			}
+			y.saysNothing()
+		})
+	}
+}

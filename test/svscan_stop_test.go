@@ -1,0 +1,216 @@
+package test
+
+// Not tested in this file: what becomes of a service whose svscan is killed
+// (svscan_takeover_test.go).
+
+import (
+	"fmt"
+	"math/rand"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The last words of the service come at once and are more than a pipe holds; its
+// log reads them slowly. It marks when it is told to end, and when its input ends.
+func TestSvscanStopsServicesAndThenLogsAfterTERM(t *testing.T) { inModes(t, both, stopsInOrder) }
+
+func stopsInOrder(t *testing.T, m mode) {
+	const lastWords = 20000
+	service := fmt.Sprintf(`#!/bin/sh
+trap 'seq %d; echo stopped >>../order; exit' TERM
+echo up
+while :; do sleep 0.01; done
+`, lastWords)
+	logger := `#!/bin/sh
+trap 'echo log told >>../../order' TERM
+head -n 1 >>../lines
+sleep 0.3
+cat >>../lines
+echo log read all >>../../order
+`
+	for _, c := range []struct {
+		name    string
+		restart bool
+		path    string // where supervise is
+	}{
+		{name: "its own"},
+		{name: "of a killed svscan", restart: true},
+		{name: "of daemontools", path: debian + ":/bin"},
+		{name: "of daemontools and a killed svscan", restart: true, path: debian + ":/bin"},
+	} {
+		if c.path != "" && m == oneProcess {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			y := newYard(t, m)
+			if c.path != "" {
+				need(t, debian+"/supervise")
+				y.path = c.path
+			}
+			x := y.add("x", service, logger)
+			z := y.add("z", sleeps)
+			svscan := y.svscan()
+			y.await("up", func() bool { return textOf(x+"/lines") == "up\n" })
+			y.up(z)
+			if c.restart {
+				y.kill(y.main, unix.SIGKILL)
+				svscan.Wait()
+				svscan = y.svscan()
+			}
+			y.stop(svscan)
+			if left := y.tenants(); left != nil {
+				t.Errorf("left running:\n%s", y.list())
+			}
+			// A log whose input ends before svscan says so may be started once more.
+			order := slices.Compact(strings.Split(textOf(y.scan+"/order"), "\n"))
+			if !slices.Equal(order, []string{"stopped", "log read all", ""}) {
+				t.Errorf("in the order\n%q", order)
+			}
+			if n := strings.Count(textOf(x+"/lines"), "\n"); n != 1+lastWords {
+				t.Errorf("the log has %d lines of %d", n, 1+lastWords)
+			}
+			y.saysNothing()
+		})
+	}
+}
+
+// Whatever runs by then, and whether a svscan and supervisors of before were killed.
+func TestSvscanLeavesNothingRunningWheneverTERMComes(t *testing.T) {
+	inModes(t, both, func(t *testing.T, m mode) {
+		seed := *killSeed
+		if seed == 0 {
+			seed = time.Now().UnixNano()
+		}
+		t.Logf("-svscan.seed=%d", seed)
+		random := rand.New(rand.NewSource(seed))
+		y := newYard(t, m)
+		for i := range 10 {
+			y.add(fmt.Sprint(i), sleeps, reads)
+		}
+		pause := func() { time.Sleep(time.Duration(random.Int63n(int64(30 * time.Millisecond)))) }
+		for round := range *killRounds {
+			svscan := y.svscan()
+			if round%2 == 1 {
+				pause()
+				for _, p := range y.tenants() {
+					if p.name == "supervise" && random.Intn(2) == 0 {
+						y.kill(p, unix.SIGKILL)
+					}
+				}
+				y.kill(y.main, unix.SIGKILL)
+				svscan.Wait()
+				// Nobody can know of a supervisor that is on its way to its lock.
+				y.await("those on their way have arrived", y.allHoldTheirLocks)
+				svscan = y.svscan()
+			}
+			pause()
+			y.stop(svscan)
+			if left := y.tenants(); left != nil {
+				t.Fatalf("round %d: left running:\n%s\n%s", round, y.list(), y.heard())
+			}
+		}
+		y.saysNothing()
+	})
+}
+
+// allHoldTheirLocks tells whether every supervisor there is has its lock, and no child
+// of a svscan is still to become one.
+func (y *yard) allHoldTheirLocks() bool {
+	for _, p := range y.tenants() {
+		switch p.name {
+		case "svscan":
+			return false
+		case "supervise":
+			lock, err := os.Open(p.cwd + "/supervise/lock")
+			if err != nil {
+				return false
+			}
+			err = unix.Flock(int(lock.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+			lock.Close()
+			if err == nil {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// A logger does not end by itself if a process that the service has left behind
+// has the pipe open.
+func TestSvscanEndsALogWhoseInputDoesNotEnd(t *testing.T) {
+	inModes(t, both, func(t *testing.T, m mode) {
+		y := newYard(t, m)
+		x := y.add("x", "#!/bin/sh\nsetsid sleep 1234567 &\nexec sleep infinity\n", "#!/bin/sh\nexec cat >>../lines\n")
+		svscan := y.svscan()
+		y.await("up", func() bool { all := y.pairs(); return len(all[x].others) == 2 && y.once(all[x+"/log"]) })
+		y.stop(svscan)
+		all := y.pairs()
+		if n := len(y.named("supervise")); n > 0 || len(all[x+"/log"].others) > 0 {
+			t.Errorf("left running:\n%s", y.list())
+		}
+	})
+}
+
+func TestSvscanAsPID1ReapsAndSurvivesSignals(t *testing.T) {
+	inModes(t, both, func(t *testing.T, m mode) {
+		y := emptyYard(t, m)
+		// A service that leaves children behind, all of which end.
+		orphans := "#!/bin/sh\nfor i in 1 2 3 4 5 6 7 8 9; do (sleep 0.0$i &) ; done\n: >left\nexec sleep infinity\n"
+		x := y.add("x", orphans, reads)
+		y.begin(`exec svscan $ONE "$SCAN"`)
+		y.up(x, x+"/log")
+		y.await("orphans", func() bool { return exists(x + "/left") })
+		y.await("no zombies", func() bool {
+			all, _ := filepath.Glob("/proc/[0-9]*/stat")
+			for _, file := range all {
+				text := textOf(file)
+				f := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
+				if len(f) > 1 && f[1] == strconv.Itoa(y.first.Process.Pid) && f[0] == "Z" {
+					return false
+				}
+			}
+			return true
+		})
+		before := y.up(x, x+"/log")
+		for signal := 1; signal <= 64; signal++ {
+			if s := syscall.Signal(signal); s == unix.SIGTERM || s == unix.SIGINT {
+				continue
+			}
+			y.do("sh", "-c", fmt.Sprintf("/bin/kill -s %d 1", signal)) // as in the namespace, KILL and STOP too
+		}
+		late := y.add("late", sleeps)
+		after := y.up(x, x+"/log", late)
+		if fmt.Sprint(before[x], before[x+"/log"]) != fmt.Sprint(after[x], after[x+"/log"]) {
+			t.Errorf("%v became %v", before, after)
+		}
+		y.saysNothing()
+		y.first.Process.Signal(unix.SIGTERM)
+		if err := y.first.Wait(); err != nil {
+			t.Errorf("PID 1 after TERM: %v", err)
+		}
+		y.saysNothing()
+	})
+}
+
+func TestSvscanAsPID1EndsAfterINT(t *testing.T) {
+	inModes(t, both, func(t *testing.T, m mode) {
+		y := emptyYard(t, m)
+		x := y.add("x", sleeps)
+		y.begin(`exec svscan $ONE "$SCAN"`)
+		y.up(x)
+		y.first.Process.Signal(unix.SIGINT)
+		if err := y.first.Wait(); err != nil {
+			t.Errorf("PID 1 after INT: %v", err)
+		}
+		y.saysNothing()
+	})
+}

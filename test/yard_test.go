@@ -1,0 +1,354 @@
+package test
+
+// Each svscan of the tests runs in a PID namespace of its own, with which all that it
+// has started ends.
+//
+// Not tested in this file: anything.
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A mode is how svscan supervises services.
+type mode struct {
+	name        string
+	option      string // of svscan
+	supervisors int    // in each directory of a service
+}
+
+var (
+	perService = mode{"a process for each service", "", 1}
+	oneProcess = mode{"one process for all", "-1", 0}
+	both       = []mode{perService, oneProcess}
+)
+
+// inModes runs a test in some modes of svscan, beside other tests.
+func inModes(t *testing.T, modes []mode, test func(t *testing.T, m mode)) {
+	t.Parallel()
+	for _, m := range modes {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, m)
+		})
+	}
+}
+
+// A yard is a PID and mount namespace with a directory of services.
+type yard struct {
+	t     testing.TB
+	mode  mode
+	top   string // seen under the same name inside and outside
+	scan  string // the directory of services
+	path  string // PATH
+	first *exec.Cmd
+	ns    string
+	said  string // what svscan and its supervisors say on standard error
+	main  tenant // the svscan that was started last
+}
+
+// systemTools is the search path behind the tools under test.
+const systemTools = "/usr/bin:/bin"
+
+// newYard makes one whose PID 1 does nothing but reap.
+func newYard(t testing.TB, m mode) *yard {
+	t.Helper()
+	y := emptyYard(t, m)
+	y.begin(`sleep infinity; :`)
+	return y
+}
+
+func emptyYard(t testing.TB, m mode) *yard {
+	t.Helper()
+	needRoot(t)
+	need(t, "nsenter", "mount")
+	y := &yard{t: t, mode: m, top: t.TempDir(), path: fused.dir + ":" + systemTools}
+	must(os.Chmod(y.top, 0o755))
+	y.scan, y.said = filepath.Join(y.top, "service"), filepath.Join(y.top, "said")
+	must(os.Mkdir(y.scan, 0o755))
+	return y
+}
+
+// begin starts PID 1: a script, once /proc is its own.
+func (y *yard) begin(script string) {
+	y.t.Helper()
+	ready := filepath.Join(y.top, "ready")
+	y.first = exec.Command("sh", "-c", `mount --make-rprivate / && mount -t proc proc /proc && : >"$READY" && `+script)
+	y.first.Env = []string{"PATH=" + y.path, "READY=" + ready, "SCAN=" + y.scan, "TOP=" + y.top, "ONE=" + y.mode.option}
+	y.first.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS,
+		Pdeathsig:  syscall.SIGKILL,
+	}
+	y.first.Stderr = y.hear()
+	must(y.first.Start())
+	y.t.Cleanup(func() {
+		y.first.Process.Kill()
+		y.first.Wait()
+	})
+	var err error
+	y.ns, err = os.Readlink(fmt.Sprintf("/proc/%d/ns/pid", y.first.Process.Pid))
+	must(err)
+	y.await("PID 1", func() bool { return exists(ready) })
+}
+
+// hear is a file for standard error.
+func (y *yard) hear() *os.File {
+	f, err := os.OpenFile(y.said, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	must(err)
+	y.t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// inside is a command that will run in the namespace.
+func (y *yard) inside(words ...string) *exec.Cmd {
+	pid := strconv.Itoa(y.first.Process.Pid)
+	cmd := exec.Command("nsenter", append([]string{"-t", pid, "-p", "-m", "--"}, words...)...)
+	cmd.Env = []string{"PATH=" + y.path, "SCAN=" + y.scan, "TOP=" + y.top}
+	return cmd
+}
+
+// do runs a command in the namespace and returns what it prints.
+func (y *yard) do(words ...string) string {
+	y.t.Helper()
+	out, err := y.inside(words...).CombinedOutput()
+	if err != nil {
+		y.t.Fatalf("%q: %v\n%s", words, err, out)
+	}
+	return string(out)
+}
+
+// svscan starts one, which catches signals when this returns. Words come in front of
+// it, or the name of another in its place.
+func (y *yard) svscan(words ...string) *exec.Cmd {
+	y.t.Helper()
+	if words == nil {
+		words = []string{filepath.Join(fused.dir, "svscan")}
+	}
+	if y.mode.option != "" {
+		words = append(words, y.mode.option)
+	}
+	cmd := y.inside(append(words, y.scan)...)
+	cmd.Stderr = y.hear()
+	must(cmd.Start())
+	y.await("svscan", func() bool {
+		for _, p := range y.named("svscan") { // or a child of one, before its exec
+			above, _ := y.look(p.parent)
+			if p.parent == cmd.Process.Pid || above.name == "strace" {
+				y.main = p
+				status := textOf(fmt.Sprintf("/proc/%d/status", p.pid))
+				return words[0] == debian+"/svscan" || !strings.Contains(status, "SigBlk:\t0000000000000000")
+			}
+		}
+		return false
+	})
+	return cmd
+}
+
+// stop ends svscan by TERM and wants exit code 0.
+func (y *yard) stop(svscan *exec.Cmd) {
+	y.t.Helper()
+	y.kill(y.main, unix.SIGTERM)
+	late := time.AfterFunc(patience, func() { svscan.Process.Kill() })
+	err := svscan.Wait()
+	if !late.Stop() {
+		y.t.Fatalf("svscan did not end after TERM:\n%s", y.explain())
+	}
+	if err != nil {
+		y.t.Errorf("svscan after TERM: %v", err)
+	}
+}
+
+// heard is what was said on standard error so far.
+func (y *yard) heard() string {
+	text, err := os.ReadFile(y.said)
+	must(err)
+	return string(text)
+}
+
+// saysNothing wants standard error to be empty.
+func (y *yard) saysNothing() {
+	y.t.Helper()
+	if text := y.heard(); text != "" {
+		y.t.Errorf("on standard error:\n%s", text)
+	}
+}
+
+// await waits for a condition.
+func (y *yard) await(what string, done func() bool) {
+	y.t.Helper()
+	eventually(y.t, what, done, y.explain)
+}
+
+// explain is for tests that fail.
+func (y *yard) explain() string {
+	said := textOf(y.said)
+	return said[:min(len(said), 500)] + "\n...\n" + said[max(0, len(said)-500):] + "\n" + y.list()
+}
+
+// Processes.
+
+type tenant struct {
+	pid    int // outside
+	parent int // likewise
+	state  byte
+	name   string
+	cwd    string
+	start  string // tells two processes of one pid apart
+}
+
+// look is a process of the namespace; ok is false if it is none, or has ended.
+func (y *yard) look(pid int) (p tenant, ok bool) {
+	dir := fmt.Sprintf("/proc/%d/", pid)
+	if ns, err := os.Readlink(dir + "ns/pid"); err != nil || ns != y.ns {
+		return p, false
+	}
+	text, err := os.ReadFile(dir + "stat")
+	if err != nil {
+		return p, false
+	}
+	open, end := bytes.IndexByte(text, '('), bytes.LastIndexByte(text, ')')
+	fields := strings.Fields(string(text[end+1:]))
+	p = tenant{pid: pid, state: fields[0][0], name: string(text[open+1 : end]), start: fields[19]}
+	p.parent, err = strconv.Atoi(fields[1])
+	must(err)
+	p.cwd, err = os.Readlink(dir + "cwd")
+	return p, err == nil && p.state != 'Z' && p.state != 'X'
+}
+
+// tenants are the processes of the namespace, but not its PID 1 and the sleep that
+// this waits for.
+func (y *yard) tenants() (list []tenant) {
+	entries, err := os.ReadDir("/proc")
+	must(err)
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || y.first != nil && pid == y.first.Process.Pid {
+			continue
+		}
+		if p, ok := y.look(pid); ok && (strings.HasPrefix(p.cwd, y.top) || p.name != "sleep") {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+func (y *yard) named(name string) (list []tenant) {
+	for _, p := range y.tenants() {
+		if p.name == name {
+			list = append(list, p)
+		}
+	}
+	return list
+}
+
+func (y *yard) list() string {
+	var b strings.Builder
+	for i, p := range y.tenants() {
+		if i == 100 {
+			b.WriteString("...\n")
+			break
+		}
+		fmt.Fprintf(&b, "%d %c %s %q\n", p.pid, p.state, p.name, p.cwd)
+	}
+	return b.String()
+}
+
+// kill sends a signal to a process unless it has ended.
+func (y *yard) kill(p tenant, signal syscall.Signal) {
+	process, err := os.FindProcess(p.pid) // a pidfd
+	if err != nil {
+		return
+	}
+	defer process.Release()
+	if now, ok := y.look(p.pid); ok && now.start == p.start {
+		process.Signal(signal)
+	}
+}
+
+// A pair is who is in a directory: its supervisors, and others.
+type pair struct{ supervisors, others []int }
+
+// once tells that a service runs once and is supervised once.
+func (y *yard) once(p pair) bool {
+	return len(p.supervisors) == y.mode.supervisors && len(p.others) == 1
+}
+
+func (p pair) empty() bool { return len(p.supervisors)+len(p.others) == 0 }
+
+// pairs is that of each directory. What svscan has forked and is not yet supervise
+// counts for no directory of a service.
+func (y *yard) pairs() map[string]pair {
+	all := map[string]pair{}
+	for _, p := range y.tenants() {
+		at := all[p.cwd]
+		switch p.name {
+		case "svscan", "nsenter":
+			continue
+		case "supervise":
+			at.supervisors = append(at.supervisors, p.pid)
+		default:
+			at.others = append(at.others, p.pid)
+		}
+		all[p.cwd] = at
+	}
+	return all
+}
+
+// up waits until each of these directories has one supervisor and one service.
+func (y *yard) up(dirs ...string) map[string]pair {
+	y.t.Helper()
+	var all map[string]pair
+	y.await(fmt.Sprintf("%.300q up", dirs), func() bool {
+		all = y.pairs()
+		return !slices.ContainsFunc(dirs, func(d string) bool { return !y.once(all[d]) })
+	})
+	return all
+}
+
+// blocks waits until svscan sleeps with nothing to do before it is woken.
+func (y *yard) blocks() {
+	y.t.Helper()
+	y.await("svscan blocked for ever", func() bool { return waits(y.main.pid) == forever })
+}
+
+// Services.
+
+// What most services and logs run.
+const (
+	sleeps = "#!/bin/sh\nexec sleep infinity\n"
+	reads  = "#!/bin/sh\nexec cat >>/dev/null\n"
+)
+
+// write makes a service directory. A second script is its log's.
+func write(dir string, run ...string) string {
+	for i, text := range run {
+		d := dir
+		if i == 1 {
+			d = filepath.Join(dir, "log")
+		}
+		must(os.MkdirAll(d, 0o755))
+		script(filepath.Join(d, "run"), text)
+	}
+	return dir
+}
+
+// add makes a service elsewhere and moves it in.
+func (y *yard) add(name string, run ...string) string {
+	y.t.Helper()
+	made, err := os.MkdirTemp(y.top, "made-")
+	must(err)
+	dir := filepath.Join(y.scan, name)
+	must(os.Rename(write(filepath.Join(made, "new"), run...), dir))
+	return dir
+}
