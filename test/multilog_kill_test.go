@@ -57,7 +57,7 @@ func (f *flood) add(n int) (text []byte) {
 		line := fmt.Appendf(nil, "%08d ", len(f.lines))
 		long := f.lengths[f.IntN(len(f.lengths))]
 		for long = f.IntN(long + 1); len(line) < long; {
-			line = append(line, letters[f.IntN(len(letters)-1000):][:min(1000, long-len(line))]...)
+			line = append(line, alphabet[f.IntN(len(alphabet)-1000):][:min(1000, long-len(line))]...)
 		}
 		f.lines = append(f.lines, line)
 		text = append(append(text, line...), '\n')

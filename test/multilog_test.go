@@ -293,8 +293,8 @@ func (g *randomScript) pattern(stamped bool) (text string) {
 	return text
 }
 
-// letters are what most of a line is.
-var letters = func() (text []byte) {
+// alphabet are what most of a line is.
+var alphabet = func() (text []byte) {
 	random := rand.New(rand.NewPCG(1, 1))
 	for range 5000 {
 		text = append(text, byte('a'+random.IntN(20)))
@@ -326,7 +326,7 @@ func (g *randomScript) input(small bool) (text []byte) {
 			text = append(text, g.one("a", "b", "x", " ", ":", "\x00", "\xff", "*", "@")...)
 		}
 		for len(text) < begin+n {
-			text = append(text, letters[g.IntN(len(letters)-100):][:min(100, begin+n-len(text))]...)
+			text = append(text, alphabet[g.IntN(len(alphabet)-100):][:min(100, begin+n-len(text))]...)
 		}
 		text = append(text[:begin+n], '\n')
 		for g.percent(30) {

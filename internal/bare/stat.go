@@ -91,3 +91,5 @@ func WriteSome(fd int, p []byte) (n int, err Errno) {
 		}
 	}
 }
+
+var noPath [1]byte
