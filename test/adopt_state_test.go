@@ -1,3 +1,5 @@
+//go:build slow
+
 package test
 
 // What a supervisor knows besides the process and what was wanted, when it is killed:

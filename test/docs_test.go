@@ -142,7 +142,7 @@ func TestSynopsisIsTheSameInPageHelpAndDocComment(t *testing.T) {
 	need(t, "mandoc")
 	for _, tool := range commands() {
 		want := pageSynopsis(t, tool)
-		if !strings.HasPrefix(want, tool+" ") {
+		if want != tool && !strings.HasPrefix(want, tool+" ") {
 			t.Errorf("the SYNOPSIS of %s.8 is %q", tool, want)
 		}
 		if got := helpSynopsis(t, tool); got != want {
@@ -179,7 +179,7 @@ func TestUsageMessageStandsInThePage(t *testing.T) {
 	for _, tool := range commands() {
 		var arguments []string
 		switch tool {
-		case "svstat", "svscan", "readproctitle":
+		case "svstat", "svscan", "readproctitle", "multilog", "tai64n", "tai64nlocal":
 			continue
 		case "svc":
 			arguments = []string{"-Z"}

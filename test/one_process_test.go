@@ -1,3 +1,5 @@
+//go:build slow
+
 package test
 
 // svscan -1: one process that supervises all services of a directory.

@@ -14,8 +14,10 @@ import (
 	"catena/internal/execchain"
 	"catena/internal/hosted"
 	"catena/internal/link"
+	"catena/internal/multilog"
 	"catena/internal/supervise"
 	"catena/internal/svscan"
+	"catena/internal/timestamp"
 )
 
 // tools is the one list of what is in here.
@@ -23,6 +25,7 @@ var tools = [...]*execchain.Tool{
 	&link.Envdir,
 	&link.Envuidgid,
 	&link.Fghack,
+	&multilog.Multilog,
 	&link.Pgrphack,
 	&control.Readproctitle,
 	&link.Setlock,
@@ -35,6 +38,8 @@ var tools = [...]*execchain.Tool{
 	&svscan.Svscan,
 	&control.Svstat,
 	&control.Svwait,
+	&timestamp.Tai64n,
+	&timestamp.Tai64nlocal,
 }
 
 // bare runs before the Go runtime; main only in a build without the entry flag.

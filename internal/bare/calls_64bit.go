@@ -26,6 +26,12 @@ func WriteAt(fd int, p []byte, offset int64) Errno {
 	return err
 }
 
+// Truncate sets the size of an open file in bytes.
+func Truncate(fd int, size int64) Errno {
+	_, _, err := unix.RawSyscall(unix.SYS_FTRUNCATE, uintptr(fd), uintptr(size), 0)
+	return err
+}
+
 // ReadAt reads into p from an offset in one call.
 func ReadAt(fd int, p []byte, offset int64) (n int, err Errno) {
 	r, _, err := unix.RawSyscall6(unix.SYS_PREAD64, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(offset), 0, 0)

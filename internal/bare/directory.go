@@ -73,6 +73,10 @@ func Readlink(dir int, path string, into []byte) (target string, err Errno) {
 
 // Rename gives a file another name, in place of the file that has it.
 func Rename(dir int, from, to string) Errno {
+	return twoPaths(unix.SYS_RENAMEAT2, dir, from, to)
+}
+
+func twoPaths(call uintptr, dir int, from, to string) Errno {
 	room := Scratch(2 * unix.PathMax)
 	if room == nil {
 		return unix.ENOMEM
@@ -84,6 +88,6 @@ func Rename(dir int, from, to string) Errno {
 	room[second-1] = 0
 	room[second+copy(room[second:], to)] = 0
 	at := uintptr(unsafe.Pointer(&room[0]))
-	_, _, err := unix.RawSyscall6(unix.SYS_RENAMEAT2, uintptr(dir), at, uintptr(dir), at+uintptr(second), 0, 0)
+	_, _, err := unix.RawSyscall6(call, uintptr(dir), at, uintptr(dir), at+uintptr(second), 0, 0)
 	return err
 }

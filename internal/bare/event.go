@@ -60,6 +60,19 @@ const Never = 1<<63 - 1
 // At is an event of the last Wait.
 func (p Poll) At(i int) Event { return Event{ready[i].Fd, ready[i].Pad} }
 
+// WaitForTwo waits for input on two descriptors, or its end, and tells on which there
+// is some; until is as for Until.
+func WaitForTwo(first, second int, until int64) (one, other bool) {
+	poll := [...]unix.PollFd{{Fd: int32(first), Events: unix.POLLIN}, {Fd: int32(second), Events: unix.POLLIN}}
+	limit := unix.NsecToTimespec(max(until-SinceBoot(), 0))
+	at := uintptr(unsafe.Pointer(&limit))
+	if until == Never {
+		at = 0
+	}
+	unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&poll)), uintptr(len(poll)), at, 0, 0, 0)
+	return poll[0].Revents != 0, poll[1].Revents != 0
+}
+
 // WaitFor waits for input on one descriptor, at most for so many milliseconds, or
 // forever if that is negative.
 func WaitFor(fd int, milliseconds int64) {

@@ -243,3 +243,20 @@ func (d *Directory) Next() (name string, err Errno) {
 	d.at += int(entry.Reclen)
 	return textAt(uintptr(unsafe.Pointer(&entry.Name))), 0
 }
+
+// SpliceAt moves at most n bytes from a pipe to an offset of a file, without waiting for
+// any. 0 is the end of the pipe; EINVAL means that this pipe is none or that the file
+// cannot take them.
+func SpliceAt(pipe, file int, offset int64, n int) (moved int, err Errno) {
+	for {
+		r, _, err := unix.RawSyscall6(unix.SYS_SPLICE, uintptr(pipe), 0, uintptr(file), uintptr(unsafe.Pointer(&offset)), uintptr(n), unix.SPLICE_F_NONBLOCK)
+		if err != unix.EINTR {
+			return int(r), err
+		}
+	}
+}
+
+// SetPipeSize asks for room for n bytes in a pipe.
+func SetPipeSize(pipe, n int) {
+	unix.RawSyscall(unix.SYS_FCNTL, uintptr(pipe), unix.F_SETPIPE_SZ, uintptr(n))
+}

@@ -83,6 +83,18 @@ func Scratch(n int) []byte {
 	return bytesAt(addr, n)
 }
 
+// Map is the address of n bytes of their own, for BytesAt; false means that there is no
+// memory.
+func Map(n int) (at uintptr, ok bool) { return mapped(n) }
+
+// BytesAt is n bytes of memory from Map.
+func BytesAt(at uintptr, n int) []byte { return bytesAt(at, n) }
+
+// Release gives the pages of whole pages of memory back; they are zero from then on.
+func Release(at uintptr, n int) {
+	unix.RawSyscall(unix.SYS_MADVISE, at, uintptr(n), unix.MADV_DONTNEED)
+}
+
 // mapped asks the kernel for n bytes of their own.
 func mapped(n int) (uintptr, bool) {
 	addr, _, err := unix.RawSyscall6(sysMmap, 0, uintptr(n),

@@ -46,6 +46,14 @@ func CatchSignals() Signals {
 	return was
 }
 
+// BlockSignals blocks the signals of a set besides those that are, bit 0 standing for
+// signal 1, and lets children be waited for even if SIGCHLD was ignored.
+func BlockSignals(set uint64) (was Signals) {
+	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, uintptr(unsafe.Pointer(&set)), uintptr(unsafe.Pointer(&was.blocked)), setSize, 0, 0)
+	was.child = defaultSignal(int(unix.SIGCHLD))
+	return was
+}
+
 // Child makes SIGCHLD one that Restore gives its default action and does not block.
 func (was *Signals) Child() {
 	was.child = action{}
@@ -60,9 +68,11 @@ func (was Signals) Restore() {
 
 // OpenSignals returns a descriptor, closed on exec, that is readable when a signal
 // has come that CatchSignals blocks.
-func OpenSignals() (fd int, err Errno) {
-	all := everySignal
-	r, _, err := unix.RawSyscall6(unix.SYS_SIGNALFD4, ^uintptr(0), uintptr(unsafe.Pointer(&all)), setSize, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK, 0, 0)
+func OpenSignals() (fd int, err Errno) { return OpenSignalsOf(everySignal) }
+
+// OpenSignalsOf is OpenSignals for a set of signals that BlockSignals blocks.
+func OpenSignalsOf(set uint64) (fd int, err Errno) {
+	r, _, err := unix.RawSyscall6(unix.SYS_SIGNALFD4, ^uintptr(0), uintptr(unsafe.Pointer(&set)), setSize, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK, 0, 0)
 	return int(r), err
 }
 

@@ -21,27 +21,31 @@ const (
 	TallyMax = 4096
 )
 
-// counted tells whether a death came after a start.
-func counted(begun tai64.Label, death []byte) bool {
+// counted tells whether a death came after a start, and before now.
+func counted(begun, now tai64.Label, death []byte) bool {
 	last := tai64.Unpack([tai64.Size]byte(death[:tai64.Size]))
-	begun.Seconds += leaps
-	return !last.Before(begun)
+	last.Seconds -= leaps
+	return !last.Before(begun) && !now.Before(last)
 }
 
 var tally [TallyMax * tallySize]byte
 
-// AddDeath adds a death to the last ones, of which there are at most most; the first of
-// a supervisor, and not a later one, forgets those of before. One of which nobody knows
-// how it came counts as exit code 255. One that came after the service was begun is in
+// ForgetDeaths empties the file, if it is there.
+func ForgetDeaths(dir int) {
+	if fd, err := bare.OpenAt(dir, tallyFile, unix.O_WRONLY|unix.O_TRUNC|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == 0 {
+		bare.Close(fd)
+	}
+}
+
+// AddDeath adds a death to the last ones, of which there are at most most. One of which
+// nobody knows how it came counts as exit code 255. One that came after the service was begun is in
 // there already, if a supervisor was killed before it had dealt with it.
-func AddDeath(dir, most int, first bool, begun, when tai64.Label, how unix.WaitStatus, known bool) bare.Errno {
+func AddDeath(dir, most int, begun, when tai64.Label, how unix.WaitStatus, known bool) bare.Errno {
 	n := 0
 	if fd, err := bare.OpenAt(dir, tallyFile, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == 0 {
-		if !first {
-			n, _ = bare.Read(fd, tally[:])
-			n -= n % tallySize
-		}
-		if n > 0 && counted(begun, tally[n-tallySize:n]) {
+		n, _ = bare.Read(fd, tally[:])
+		n -= n % tallySize
+		if n > 0 && counted(begun, when, tally[n-tallySize:n]) {
 			bare.Close(fd)
 			return 0
 		}

@@ -20,6 +20,7 @@ func (s *Service) adopt(p *bare.Process) (unfinished bool, exit bare.Exit) {
 	s.setApart()
 	if !left {
 		s.start = s.want == service.WantUp
+		service.ForgetDeaths(s.dir)
 		// The status of a supervisor that ended in good order must not be taken
 		// for that of one that was killed, once there is a record.
 		s.announce(p)

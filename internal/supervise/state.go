@@ -246,7 +246,7 @@ func (s *Service) ended(p *bare.Process, place int, how unix.WaitStatus, known b
 	s.since = now()
 	s.grow(p)
 	if most := s.number(p, service.MaxDeathTally, 0); most != 0 {
-		err := service.AddDeath(s.dir, int(min(most, service.TallyMax)), s.state.Starts <= 1, begun, s.since, how, known)
+		err := service.AddDeath(s.dir, int(min(most, service.TallyMax)), begun, s.since, how, known)
 		if err != 0 {
 			p.WarnErrno(err, "unable to count the death of ", s.name.String())
 		}

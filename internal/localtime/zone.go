@@ -1,0 +1,179 @@
+// Package localtime turns seconds into local time, as TZ says: by the files of tzfile(5)
+// (RFC 9636) and by the rules of POSIX, which such a file ends with as well. It is bare
+// code.
+package localtime
+
+import (
+	"golang.org/x/sys/unix"
+
+	"catena/internal/bare"
+)
+
+// zone is the time zone of the process: the transitions of a file, if there is one, and
+// the rule for the time after them.
+var zone struct {
+	file        [64 << 10]byte
+	transitions int // how many there are
+	times       int // where they stand in the file, eight bytes each
+	kinds       int // where the type of each stands, one byte each
+	types       int // where the types stand, six bytes each
+	typeCount   int
+	rule        rule
+	ruled       bool
+}
+
+// An Offset is how much local time is ahead of UTC, in seconds, from one second on and
+// before another, both since the beginning of 1970 UTC.
+type Offset struct {
+	Ahead       int64
+	From, Until int64
+}
+
+const (
+	never  = 1<<63 - 1
+	always = -1 << 63
+)
+
+// UTC sets the time zone to UTC.
+func UTC() { zone.transitions, zone.typeCount, zone.ruled = 0, 0, false }
+
+// Set sets the time zone as tzset(3) does, by TZ, if that is set: the name of a file, with
+// a colon before it or not, relative to /usr/share/zoneinfo, or a rule. Without TZ it is
+// that of /etc/localtime. What cannot be had or makes no sense is UTC.
+func Set(tz string, set bool) {
+	UTC()
+	switch {
+	case !set:
+		read("/etc/localtime")
+	case tz == "" || tz == ":":
+	case tz[0] == ':':
+		readNamed(tz[1:])
+	case !readNamed(tz):
+		zone.rule, zone.ruled = parseRule(tz)
+	}
+}
+
+func readNamed(name string) bool {
+	if name[0] == '/' {
+		return read(name)
+	}
+	const folder = "/usr/share/zoneinfo/"
+	var path [unix.PathMax]byte
+	if len(folder)+len(name) >= len(path) {
+		return false
+	}
+	n := copy(path[:], folder)
+	n += copy(path[n:], name)
+	return read(bare.TextOf(path[:n]))
+}
+
+// read reads a file; false means that there is none, or that it is none of a time zone.
+func read(path string) bool {
+	fd, err := bare.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != 0 {
+		return false
+	}
+	n := 0
+	for n < len(zone.file) {
+		got, err := bare.Read(fd, zone.file[n:])
+		if err != 0 || got == 0 {
+			break
+		}
+		n += got
+	}
+	bare.Close(fd)
+	if !understand(n) {
+		UTC()
+		return false
+	}
+	return true
+}
+
+// understand finds the parts of the file, of n bytes. Version 1 has four bytes for each
+// time; later ones have such a block too, for whoever knows no other, and after it one
+// with eight. Only that is read: files of version 1 have not been made for long.
+func understand(n int) bool {
+	const headerSize = 44
+	at, wide := 0, false
+	for {
+		if n-at < headerSize || string(zone.file[at:at+4]) != "TZif" || zone.file[at+4] < '2' {
+			return false
+		}
+		var counts [6]int // isutcnt isstdcnt leapcnt timecnt typecnt charcnt
+		for i := range counts {
+			counts[i] = int(big(at+20+4*i, 4))
+			if counts[i] > len(zone.file) {
+				return false
+			}
+		}
+		size := 4
+		if wide {
+			size = 8
+		}
+		at += headerSize
+		zone.transitions, zone.times = counts[3], at
+		zone.kinds = zone.times + counts[3]*size
+		zone.types, zone.typeCount = zone.kinds+counts[3], counts[4]
+		at = zone.types + 6*counts[4] + counts[5] + counts[2]*(size+4) + counts[1] + counts[0]
+		if at > n || counts[4] == 0 {
+			return false
+		}
+		if wide {
+			break
+		}
+		wide = true
+	}
+	for i := range zone.transitions {
+		if int(zone.file[zone.kinds+i]) >= zone.typeCount {
+			return false
+		}
+	}
+	if at+2 < n && zone.file[at] == '\n' {
+		text := bare.TextOf(zone.file[at+1 : n])
+		zone.rule, zone.ruled = parseRule(text[:bare.Index(text, '\n')])
+	}
+	return true
+}
+
+func big(at, size int) (n uint64) {
+	for _, b := range zone.file[at : at+size] {
+		n = n<<8 | uint64(b)
+	}
+	return n
+}
+
+func transition(i int) int64 { return int64(big(zone.times+8*i, 8)) }
+
+// ahead is the offset of a type of the file.
+func ahead(kind int) int64 { return int64(int32(big(zone.types+6*kind, 4))) }
+
+// At is the offset at a second since the beginning of 1970 UTC.
+func At(second int64) Offset {
+	n := zone.transitions
+	if n == 0 || second < transition(0) {
+		switch {
+		case n > 0:
+			return Offset{ahead(0), always, transition(0)}
+		case zone.ruled:
+			return zone.rule.at(second, always)
+		case zone.typeCount > 0:
+			return Offset{ahead(0), always, never}
+		}
+		return Offset{0, always, never}
+	}
+	low, high := 0, n // transition(low) <= second < transition(high)
+	for high-low > 1 {
+		if middle := (low + high) / 2; transition(middle) <= second {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	if high < n {
+		return Offset{ahead(int(zone.file[zone.kinds+low])), transition(low), transition(high)}
+	}
+	if zone.ruled {
+		return zone.rule.at(second, transition(low))
+	}
+	return Offset{ahead(int(zone.file[zone.kinds+low])), transition(low), never}
+}

@@ -1,0 +1,369 @@
+package multilog
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"catena/internal/bare"
+)
+
+// lineMax is how much of a line is looked at, its label included, in bytes.
+const lineMax = 1000
+
+// readMax is how much is read at once, in bytes; readBlock is how much 0.76 reads.
+const (
+	readMax   = 128 << 10
+	readBlock = 1024
+)
+
+// input is what has been read and does not stand in the logs.
+var input inputText
+
+type inputText struct {
+	text    [readMax]byte
+	n       int  // in text
+	fat     bool // much of text has been used
+	scanned int  // of these, without a newline
+	inside  bool // it begins within a line, the beginning of which has been written
+	block   int  // where a read of 0.76 would have ended
+	stamp   stamp
+	older   stamp // of the line at the beginning, which was read before the rest
+	oldEnd  int   // before which that line begins; 0 if there is none
+}
+
+// line is the beginning of the line that is looked at, filled up with newlines.
+var line [lineMax + 1]byte
+
+// lineFilled is how much of it the last line has used.
+var lineFilled int
+
+// process writes the lines that have been read, but for the beginning of one of which not
+// enough has been read yet; at the end of the input all. It returns how many bytes that was.
+func process(p *bare.Process, end bool) int {
+	at := 0
+	for at < input.n {
+		if script.plain && !input.inside && at >= input.oldEnd {
+			if used := quick(p, input.text[at:input.n]); used > 0 {
+				at += used
+				input.scanned = 0
+				continue
+			}
+		}
+		from := max(at, input.scanned)
+		newline := from + newlineIn(input.text[from:input.n])
+		if newline == input.n && !end && !input.inside && newline-at < lineMax-input.stamp.n {
+			break // what comes may still count for whom it is selected
+		}
+		emit(p, at, newline, newline < input.n || end)
+		at = min(newline+1, input.n)
+		input.scanned = 0
+	}
+	if end && input.inside {
+		emit(p, at, at, true)
+	}
+	for i := range script.logs.Len() {
+		script.logs.At(i).flush(p)
+	}
+	copy(input.text[:], input.text[at:input.n])
+	input.n -= at
+	input.scanned = input.n
+	input.fat = input.fat || at > 4*pageSize
+	switch {
+	case input.n == 0:
+		input.oldEnd = 0
+	case at > 0 || input.oldEnd == 0:
+		input.older, input.oldEnd = input.stamp, 1
+	}
+	return at
+}
+
+const pageSize = 4 << 10
+
+// pages is the whole pages behind what is in text.
+func (i *inputText) pages() (at uintptr, n int) {
+	first := uintptr(unsafe.Pointer(&i.text))
+	at = (first + uintptr(i.n) + pageSize - 1) &^ (pageSize - 1)
+	end := (first + readMax) &^ (pageSize - 1)
+	return at, int(end) - int(at)
+}
+
+// quick writes the complete lines of a text to logs for which nobody looks into a line,
+// and does just what emit would do. It returns how long they are together; 0 if there is
+// none, or a log is so nearly full that it counts where 0.76 would end the file.
+func quick(p *bare.Process, text []byte) int {
+	room := int64(outSize / 2)
+	for i := range script.logs.Len() {
+		l := script.logs.At(i)
+		if l.n > outSize/2 {
+			l.flush(p)
+		}
+		room = min(room, l.size-slack-blockMost-l.bytes-int64(l.n))
+		if l.careful || room <= 0 {
+			return 0
+		}
+	}
+	if script.logs.Len() == 0 {
+		return 0
+	}
+	first := script.logs.At(0)
+	used, made := fill(bare.BytesAt(first.out+uintptr(first.n), int(room)), text, &input.stamp)
+	lines := bare.BytesAt(first.out+uintptr(first.n), made)
+	first.n += made
+	first.selected = true
+	for i := 1; i < script.logs.Len(); i++ {
+		l := script.logs.At(i)
+		l.n += copy(bare.BytesAt(l.out+uintptr(l.n), made), lines)
+		l.selected = true
+	}
+	return used
+}
+
+// Eight bytes at a time: where one of them is a newline, the top bit of that one is left,
+// and above it perhaps others.
+const (
+	ones     = 0x0101010101010101
+	tops     = 0x8080808080808080
+	newlines = 0x0a0a0a0a0a0a0a0a
+)
+
+func newlinesIn(eight uint64) uint64 {
+	x := eight ^ newlines
+	return (x - ones) &^ x & tops
+}
+
+// firstOf is which byte the first newline is, of those that newlinesIn has found.
+func firstOf(found uint64) int {
+	const counted = 0x0001020304050607
+	return int((found & -found) >> 7 * counted >> 56)
+}
+
+// fill copies the complete lines of a text, each behind the stamp, as long as there is
+// room, and returns how much of the text and of the room it has used.
+func fill(out, text []byte, s *stamp) (used, made int) {
+	i, o := 0, 0
+	for o+len(s.text) <= len(out) {
+		*(*[len(s.text)]byte)(unsafe.Pointer(&out[o])) = s.text
+		o += s.n
+		for {
+			if i+8 > len(text) || o+8 > len(out) {
+				if i == len(text) || o == len(out) {
+					return used, made
+				}
+				c := text[i]
+				out[o] = c
+				i++
+				o++
+				if c == '\n' {
+					break
+				}
+				continue
+			}
+			eight := *(*uint64)(unsafe.Pointer(&text[i]))
+			*(*uint64)(unsafe.Pointer(&out[o])) = eight
+			if found := newlinesIn(eight); found != 0 {
+				n := firstOf(found) + 1
+				i += n
+				o += n
+				break
+			}
+			i += 8
+			o += 8
+		}
+		used, made = i, o
+	}
+	return used, made
+}
+
+// emit writes a line, or a piece of one if the rest is still to be read.
+func emit(p *bare.Process, at, end int, ends bool) {
+	first := at
+	if !input.inside {
+		s := &input.stamp
+		if at < input.oldEnd {
+			s = &input.older
+		}
+		first = min(end, at+lineMax-s.n)
+		label, text := s.text[:s.n], input.text[at:first]
+		reach(p, first, first == at+lineMax-s.n)
+		if script.plain {
+			for i := range script.logs.Len() {
+				l := script.logs.At(i)
+				l.selected = true
+				l.putLine(p, label, text)
+			}
+		} else {
+			choose(p, label, text)
+		}
+	}
+	for first < end { // byte by byte, as 0.76 has it
+		reach(p, first, false)
+		next := min(end, input.block)
+		putAll(p, input.text[first:next])
+		first = next
+	}
+	if ends {
+		reach(p, end, false)
+		putAll(p, newlineText[:])
+	}
+	input.inside = !ends
+}
+
+var newlineText = [1]byte{'\n'}
+
+func putAll(p *bare.Process, b []byte) {
+	for i := range script.logs.Len() {
+		if l := script.logs.At(i); l.selected {
+			l.putBytes(p, b)
+		}
+	}
+}
+
+// putLine writes the beginning of a line, which 0.76 collects in one piece.
+func (l *rotated) putLine(p *bare.Process, label, text []byte) {
+	if !l.careful {
+		l.put(p, label)
+		l.put(p, text)
+		return
+	}
+	n := copy(line[:], label)
+	n += copy(line[n:], text)
+	l.put(p, line[:n])
+}
+
+// choose does the actions for the beginning of a line.
+func choose(p *bare.Process, label, text []byte) {
+	n := copy(line[:], label)
+	n += copy(line[n:], text)
+	for i := n; i < len(line) && (i < lineFilled || lineFilled == 0); i++ {
+		line[i] = '\n'
+	}
+	lineFilled = n
+	selected := true
+	for i := range script.actions.Len() {
+		switch a := script.actions.At(i); a.kind {
+		case actSelect, actDeselect:
+			if selected != (a.kind == actSelect) && a.matches(line[:n]) {
+				selected = !selected
+			}
+		case actAlert:
+			if selected {
+				alert(line[:n])
+			}
+		case actStatus:
+			if selected {
+				a.replace(p)
+			}
+		case actLog:
+			l := script.logs.At(a.log)
+			if l.selected = selected; selected {
+				l.put(p, line[:n])
+			}
+		}
+	}
+}
+
+func (a *action) matches(line []byte) bool {
+	if a.glob {
+		return globs(a.text.String(), line)
+	}
+	return matches(a.text.String(), line)
+}
+
+// alert prints a line, or its first 200 bytes.
+func alert(line []byte) {
+	const most = 200
+	var room [most + 4]byte
+	n := copy(room[:most], line)
+	if len(line) > most {
+		n += copy(room[n:], "...")
+	}
+	room[n] = '\n'
+	bare.Write(2, room[:n+1])
+}
+
+// replace writes the line, filled up with newlines, over the file.
+func (a *action) replace(p *bare.Process) {
+	for {
+		err := bare.WriteAt(a.fd, line[:], 0)
+		if err == 0 {
+			return
+		}
+		p.WarnErrno(err, "unable to write ", a.text.String(), ", pausing")
+		bare.Sleep(5e9)
+	}
+}
+
+// reach is called before a piece is written that ends before a place in the input; full
+// tells that 0.76 has not looked at the byte there. Where it would have had to read
+// again, it would have written first what it had collected, and how much that is decides
+// on where a file ends.
+func reach(p *bare.Process, at int, full bool) {
+	if full {
+		at--
+	}
+	if at < input.block {
+		return
+	}
+	for input.block <= at {
+		input.block += readBlock
+	}
+	beginBlock(p)
+}
+
+// blockMost is how much can come of one block at most, in bytes.
+const blockMost = lineMax + readBlock*(stampMax+1)
+
+// beginBlock looks which logs are so full that it counts.
+func beginBlock(p *bare.Process) {
+	for i := range script.logs.Len() {
+		l := script.logs.At(i)
+		careful := l.bytes+int64(l.n)+blockMost >= l.size-slack
+		if l.careful || careful {
+			l.flush(p)
+			l.careful = l.bytes+blockMost >= l.size-slack
+		}
+	}
+}
+
+// newlineIn is where the first newline stands, or the length if there is none: eight
+// bytes at a time.
+func newlineIn(b []byte) int {
+	i := 0
+	for ; i+8 <= len(b); i += 8 {
+		if found := newlinesIn(*(*uint64)(unsafe.Pointer(&b[i]))); found != 0 {
+			return i + firstOf(found)
+		}
+	}
+	for ; i < len(b); i++ {
+		if b[i] == '\n' {
+			return i
+		}
+	}
+	return len(b)
+}
+
+// readInput reads more, at most n bytes. 0 is the end of the input.
+func readInput(p *bare.Process, most int) (n int, err bare.Errno) {
+	room := input.text[input.n:min(input.n+most, readMax)]
+	if whole := len(room) &^ (readBlock - 1); whole > 0 {
+		room = room[:whole] // so that blocks stay those of 0.76 while there is enough
+	}
+	if journal.on {
+		n, err = journal.fill(p, room)
+		switch err {
+		case 0, unix.EAGAIN, unix.EBADF:
+			return n, err
+		case unix.EINVAL: // not a pipe, or not a file system that can do that
+			journal.remove()
+			journal.on = false
+		default:
+			script.logs.At(0).warn(p, err, "unable to write ", journalName)
+			return 0, unix.EAGAIN // what has not been read is still in the pipe
+		}
+	}
+	if !journal.on {
+		n, err = bare.Read(0, room)
+	}
+	return n, err
+}

@@ -1,0 +1,191 @@
+// Package multilog reads lines and appends them to automatically rotated logs. It is
+// bare code: it needs no memory after it has started.
+//
+// What must hold: a line that was written to the pipe is in the log once, whenever
+// multilog is killed. See journal.go.
+package multilog
+
+import (
+	"golang.org/x/sys/unix"
+
+	"catena/internal/bare"
+	"catena/internal/execchain"
+)
+
+// Multilog writes lines to logs.
+var Multilog = execchain.Tool{
+	Name:    "multilog",
+	Usage:   "multilog: usage: multilog script",
+	Misused: bare.Misused,
+	Help: `usage: multilog action ...
+`,
+	Run:   multilog,
+	Stays: true,
+}
+
+// pipeSize is how much the pipe holds, if it may, in bytes: as much as anybody may ask
+// for.
+const pipeSize = 1 << 20
+
+// signals is what the process was started with, for the processor.
+var signals bare.Signals
+
+// asked is what signals ask for.
+var asked struct {
+	exit, rotate bool
+}
+
+func multilog(p *bare.Process) bare.Exit {
+	if bare.HostSpawn != nil {
+		return p.Fatal("built without the early entry: build with go build -ldflags=-E=_rt0_catena")
+	}
+	if err := bare.OccupyStandard(); err != 0 {
+		return p.FatalErrno(err, "unable to open /dev/null")
+	}
+	const caught = 1<<(unix.SIGTERM-1) | 1<<(unix.SIGALRM-1)
+	signals = bare.BlockSignals(caught)
+	events, err := bare.OpenSignalsOf(caught)
+	if err != 0 {
+		return p.FatalErrno(err, "unable to catch signals")
+	}
+	bare.Umask(0o022)
+	if exit := parse(p, p.Args.From(1)); exit != bare.Continue {
+		return exit
+	}
+	if exit := openLogs(p); exit != bare.Continue {
+		return exit
+	}
+	run(p, events)
+	for i := range script.logs.Len() {
+		script.logs.At(i).close(p)
+	}
+	journal.remove()
+	return 0
+}
+
+// openLogs opens every log. All locks come first, so that nothing is done if one of them
+// is held.
+func openLogs(p *bare.Process) bare.Exit {
+	n := script.logs.Len()
+	for i := range n {
+		l := script.logs.At(i)
+		if exit := l.lockDirectory(p); exit != bare.Continue {
+			return exit
+		}
+		var ok bool
+		if l.out, ok = bare.Map(outSize); !ok {
+			return p.NoMemory()
+		}
+	}
+	if n > 0 {
+		bare.SetPipeSize(0, pipeSize)
+		journal.open(p, script.logs.At(0))
+	}
+	for i := range n {
+		if exit := script.logs.At(i).restart(p, i); exit != bare.Continue {
+			return exit
+		}
+	}
+	input.inside = journal.on && journal.head[40] != 0
+	journal.begin(p)
+	return bare.Continue
+}
+
+// run reads lines and writes them until the input ends, or TERM has come and the line
+// that was begun has ended.
+func run(p *bare.Process, events int) {
+	replay(p)
+	for {
+		wait(p, events)
+		most := readMax
+		if asked.exit {
+			if input.n == 0 && !input.inside {
+				return
+			}
+			most = 1
+		}
+		n, err := readInput(p, most)
+		if err == unix.EAGAIN {
+			continue
+		}
+		input.stamp.take()
+		if err != 0 || n == 0 {
+			process(p, true)
+			journal.commit(p, int(journal.end-journal.start))
+			return
+		}
+		input.block = input.n + readBlock
+		beginBlock(p)
+		input.n += n
+		journal.commit(p, process(p, false))
+		journal.shorten(p)
+	}
+}
+
+// replay writes what the last multilog has read and not written.
+func replay(p *bare.Process) {
+	end := journal.end
+	for journal.end = journal.start; journal.on && journal.end < end; {
+		input.stamp.take()
+		n := min(int64(readMax-input.n), end-journal.end)
+		journal.read(p, input.text[input.n:input.n+int(n)])
+		input.block = input.n + readBlock
+		beginBlock(p)
+		input.n += int(n)
+		journal.commit(p, process(p, false))
+	}
+}
+
+// wait waits for input, and does what signals and the clock ask for.
+func wait(p *bare.Process, events int) {
+	for {
+		until := int64(bare.Never)
+		for i := range script.logs.Len() {
+			if l := script.logs.At(i); l.every > 0 && l.bytes > 0 {
+				until = min(until, l.begun+l.every*1e9)
+			}
+		}
+		if input.fat && until > bare.SinceBoot()+idle {
+			until = bare.SinceBoot() + idle
+		}
+		readable, signalled := bare.WaitForTwo(0, events, until)
+		for signalled {
+			switch unix.Signal(bare.ReadSignal(events)) {
+			case unix.SIGTERM:
+				asked.exit = true
+			case unix.SIGALRM:
+				asked.rotate = true
+			default:
+				signalled = false
+			}
+		}
+		now := bare.SinceBoot()
+		for i := range script.logs.Len() {
+			l := script.logs.At(i)
+			if l.bytes > 0 && (asked.rotate || l.every > 0 && now >= l.begun+l.every*1e9) {
+				l.rotate(p)
+			}
+		}
+		asked.rotate = false
+		if readable || asked.exit && input.n == 0 && !input.inside {
+			return
+		}
+		if input.fat && now >= until {
+			slim()
+		}
+	}
+}
+
+// idle is how long there is no input until memory is given back, in nanoseconds.
+const idle = 1e9
+
+// slim gives back the memory of many lines, as long as there is hardly anything in it.
+func slim() {
+	input.fat = false
+	if at, n := input.pages(); n > 0 {
+		bare.Release(at, n)
+	}
+	for i := range script.logs.Len() {
+		bare.Release(script.logs.At(i).out, outSize)
+	}
+}

@@ -1,0 +1,446 @@
+package multilog
+
+import (
+	"golang.org/x/sys/unix"
+
+	"catena/internal/bare"
+	"catena/internal/tai64"
+)
+
+// rotated is an automatically rotated log: a directory.
+type rotated struct {
+	name      bare.Text
+	size      int64     // of current, at most, in bytes
+	num       int64     // of old files, from which on the oldest is removed
+	total     int64     // of all files together, at most, in bytes; 0 is any
+	every     int64     // seconds after which current is rotated; 0 is never
+	age       int64     // seconds after which an old file is removed; 0 is never
+	processor bare.Text // empty if there is none
+	code      bare.Text // what the name of a finished file ends with
+
+	dir, lock, current int    // descriptors
+	bytes              int64  // in current, those in out not counted
+	begun              int64  // when current was begun, since boot in ns
+	inode, born        uint64 // of current; when it was made, likewise, in 7 bytes
+	since              int64  // bytes written since the journal began with what is in it
+	skip               int64  // bytes to come that are written already
+
+	out      uintptr // room for outSize bytes
+	n        int     // in it
+	careful  bool    // current is nearly full: what is written counts for where it ends
+	selected bool    // the line is for it
+}
+
+// outSize is how much is collected for one write, in bytes; smallSize is how much 0.76
+// collects.
+const (
+	outSize   = 128 << 10
+	smallSize = 512
+)
+
+// slack is how far from its size a log is big enough if a line ends there, in bytes.
+const slack = 2000
+
+// The files of a directory.
+const (
+	current   = "current"
+	previous  = "previous"
+	processed = "processed"
+	state     = "state"
+	newState  = "newstate"
+)
+
+// put writes a piece of a line, as 0.76 collects it: that decides on where a file ends
+// when it is nearly full.
+func (l *rotated) put(p *bare.Process, b []byte) {
+	if !l.careful {
+		if l.n+len(b) > outSize {
+			l.flush(p)
+		}
+		l.n += copy(bare.BytesAt(l.out+uintptr(l.n), outSize-l.n), b)
+		return
+	}
+	if len(b) > smallSize-l.n {
+		l.flush(p)
+		if len(b) > smallSize {
+			l.write(p, b)
+			return
+		}
+	}
+	l.n += copy(bare.BytesAt(l.out+uintptr(l.n), smallSize-l.n), b)
+}
+
+// putBytes is put for bytes that 0.76 collects one by one.
+func (l *rotated) putBytes(p *bare.Process, b []byte) {
+	for l.careful && len(b) > smallSize-l.n {
+		fits := smallSize - l.n
+		copy(bare.BytesAt(l.out+uintptr(l.n), fits), b)
+		l.n, b = smallSize, b[fits:]
+		l.flush(p)
+	}
+	l.put(p, b)
+}
+
+// flush writes what has been collected.
+func (l *rotated) flush(p *bare.Process) {
+	n := l.n
+	l.n = 0
+	l.write(p, bare.BytesAt(l.out, n))
+}
+
+// write appends to current, and begins a new one when it is full.
+func (l *rotated) write(p *bare.Process, b []byte) {
+	if over := min(l.skip, int64(len(b))); over > 0 {
+		l.skip -= over
+		l.since += over
+		b = b[over:]
+	}
+	for len(b) > 0 {
+		if l.bytes >= l.size {
+			l.rotate(p)
+		}
+		piece := b[:min(int64(len(b)), l.size-l.bytes)]
+		if l.bytes+int64(len(piece)) >= l.size-slack {
+			if end := lastNewline(piece); end > 0 {
+				piece = piece[:end]
+			}
+		}
+		n, err := bare.WriteSome(l.current, piece)
+		if err != 0 || n == 0 {
+			l.pause(p, err, "unable to write to ", "/"+current+", pausing")
+			continue
+		}
+		l.bytes += int64(n)
+		l.since += int64(n)
+		if l.bytes >= l.size-slack && b[n-1] == '\n' {
+			l.rotate(p)
+		}
+		b = b[n:]
+	}
+}
+
+// lastNewline is what there is of b up to its last newline, 0 if there is none.
+func lastNewline(b []byte) int {
+	for i := len(b); i > 0; i-- {
+		if b[i-1] == '\n' {
+			return i
+		}
+	}
+	return 0
+}
+
+// pause says what is wrong and waits five seconds.
+func (l *rotated) pause(p *bare.Process, err bare.Errno, before, after string) {
+	p.WarnErrno(err, before, l.name.String(), after)
+	bare.Sleep(5e9)
+}
+
+// rotate finishes current and begins another one. It does not return before it has.
+func (l *rotated) rotate(p *bare.Process) {
+	for {
+		err := bare.Fsync(l.current)
+		if err == 0 {
+			break
+		}
+		l.pause(p, err, "unable to write ", "/"+current+" to disk, pausing")
+	}
+	journal.rotating(p, l)
+	bare.Close(l.current)
+	for {
+		err := bare.Rename(l.dir, current, previous)
+		if err == 0 {
+			break
+		}
+		l.pause(p, err, "unable to rename current to previous in directory ", ", pausing")
+	}
+	l.create(p)
+	l.chmod(p, previous, 0o744)
+	if l.processor.String() == "" {
+		l.finish(p, previous, l.code.String())
+	} else {
+		l.process(p)
+	}
+	journal.rotated(p, l)
+}
+
+// create begins a new current.
+func (l *rotated) create(p *bare.Process) {
+	for {
+		fd, err := appendTo(l.dir, current)
+		if err == 0 {
+			l.current = fd
+			break
+		}
+		l.pause(p, err, "unable to create ", "/"+current+", pausing")
+	}
+	l.bytes, l.begun = 0, bare.SinceBoot()
+	l.identify()
+	for {
+		err := bare.Fchmod(l.current, 0o644)
+		if err == 0 {
+			break
+		}
+		l.pause(p, err, "unable to set mode of ", "/"+current+", pausing")
+	}
+}
+
+// identify takes note of which file current is.
+func (l *rotated) identify() {
+	is := bare.StatOpen(l.current)
+	l.inode, l.born = is.Inode, is.Born
+}
+
+func (l *rotated) chmod(p *bare.Process, file string, mode uint32) {
+	for {
+		err := bare.Chmod(l.dir, file, mode)
+		if err == 0 {
+			return
+		}
+		l.warn(p, err, "unable to set mode of ", file)
+	}
+}
+
+// warn is pause about a file.
+func (l *rotated) warn(p *bare.Process, err bare.Errno, what, file string) {
+	p.WarnErrno(err, what, l.name.String(), "/", file, ", pausing")
+	bare.Sleep(5e9)
+}
+
+func appendTo(dir int, name string) (fd int, err bare.Errno) {
+	return bare.OpenAt(dir, name, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_APPEND|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+}
+
+// close writes everything to disk, and says so by the mode of current.
+func (l *rotated) close(p *bare.Process) {
+	for {
+		err := bare.Fsync(l.current)
+		if err == 0 {
+			break
+		}
+		l.pause(p, err, "unable to write ", "/"+current+" to disk, pausing")
+	}
+	for {
+		err := bare.Fchmod(l.current, 0o744)
+		if err == 0 {
+			return
+		}
+		l.pause(p, err, "unable to set mode of ", "/"+current+", pausing")
+	}
+}
+
+// finish gives a file the name under which it is kept, a label and a code, and removes
+// the old ones that are too many.
+func (l *rotated) finish(p *bare.Process, file, code string) {
+	var was bare.Status
+	for {
+		var err bare.Errno
+		if was, err = bare.Stat(l.dir, file); err == 0 {
+			break
+		}
+		if err == unix.ENOENT {
+			return
+		}
+		l.warn(p, err, "unable to stat ", file)
+	}
+	for was.Links == 1 {
+		var room [tai64.TextSize + 256]byte
+		tai64.FromUnix(bare.Clock(unix.CLOCK_REALTIME)).PutText(room[:])
+		n := tai64.TextSize
+		n += copy(room[n:], ".")
+		n += copy(room[n:], code)
+		err := bare.Link(l.dir, file, bare.TextOf(room[:n]))
+		if err == 0 {
+			break
+		}
+		l.warn(p, err, "unable to link to ", bare.TextOf(room[:n]))
+	}
+	for {
+		err := bare.Unlink(l.dir, file)
+		if err == 0 {
+			break
+		}
+		l.warn(p, err, "unable to remove ", file)
+	}
+	// Now the name is safe as well, and not only what is in the file.
+	bare.Fsync(l.dir)
+	for {
+		fits, err := l.makeFit()
+		if err == 0 && fits {
+			return
+		}
+		if err != 0 {
+			l.pause(p, err, "unable to read ", ", pausing")
+		}
+	}
+}
+
+// makeFit removes the oldest file, if there are too many, too much, or it is too old;
+// fits tells that none had to be removed.
+func (l *rotated) makeFit() (fits bool, err bare.Errno) {
+	fd, err := bare.OpenAt(l.dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != 0 {
+		return false, err
+	}
+	var oldest [256]byte
+	n, count, total := 0, int64(0), int64(0)
+	for files := bare.ReadDirectory(fd); ; {
+		name, err := files.Next()
+		if err != 0 {
+			bare.Close(fd)
+			return false, err
+		}
+		if name == "" {
+			break
+		}
+		if name[0] != '@' || len(name) < tai64.TextSize {
+			continue
+		}
+		count++
+		if l.total > 0 {
+			file, _ := bare.Stat(l.dir, name)
+			total += file.Size
+		}
+		if n == 0 || older(name, bare.TextOf(oldest[:])) {
+			n = copy(oldest[:], name)
+		}
+	}
+	bare.Close(fd)
+	if n == 0 {
+		return true, 0
+	}
+	first := bare.TextOf(oldest[:n])
+	if count < l.num && (l.total == 0 || total <= l.total) && !l.tooOld(first) {
+		return true, 0
+	}
+	if bare.Unlink(l.dir, first) != 0 {
+		return true, 0 // 0.76 does not look either, and would try for ever
+	}
+	return false, 0
+}
+
+// older tells whether the label of a name is before that of another.
+func older(name, other string) bool {
+	for i := range tai64.TextSize {
+		if name[i] != other[i] {
+			return name[i] < other[i]
+		}
+	}
+	return false
+}
+
+// tooOld tells whether the label of a file is from longer ago than files are kept.
+func (l *rotated) tooOld(name string) bool {
+	if l.age == 0 {
+		return false
+	}
+	label, ok := tai64.ReadText(name)
+	return ok && label.Since(tai64.FromUnix(bare.Clock(unix.CLOCK_REALTIME))) > uint64(l.age)
+}
+
+// process feeds previous through the processor and finishes what that has written.
+func (l *rotated) process(p *bare.Process) {
+	for !l.runProcessor(p) {
+		bare.Sleep(5e9)
+	}
+	l.sync(p, processed, 0o744)
+	l.sync(p, newState, 0)
+	for {
+		err := bare.Unlink(l.dir, previous)
+		if err == 0 {
+			break
+		}
+		l.warn(p, err, "unable to remove ", previous)
+	}
+	for {
+		err := bare.Rename(l.dir, newState, state)
+		if err == 0 {
+			break
+		}
+		l.pause(p, err, "unable to rename newstate to state in directory ", ", pausing")
+	}
+	l.finish(p, processed, l.code.String())
+}
+
+// sync writes a file to disk and gives it a mode, unless that is 0.
+func (l *rotated) sync(p *bare.Process, file string, mode uint32) {
+	fd := -1
+	for {
+		var err bare.Errno
+		if fd, err = appendTo(l.dir, file); err == 0 {
+			break
+		}
+		l.warn(p, err, "unable to create ", file)
+	}
+	for {
+		err := bare.Fsync(fd)
+		if err == 0 {
+			break
+		}
+		p.WarnErrno(err, "unable to write ", l.name.String(), "/", file, " to disk, pausing")
+		bare.Sleep(5e9)
+	}
+	for mode != 0 {
+		err := bare.Fchmod(fd, mode)
+		if err == 0 {
+			break
+		}
+		l.warn(p, err, "unable to set mode of ", file)
+	}
+	bare.Close(fd)
+}
+
+// runProcessor runs the processor once; false means that it has failed, which has been
+// said.
+func (l *rotated) runProcessor(p *bare.Process) bool {
+	pid, err := bare.Fork()
+	if err != 0 {
+		p.WarnErrno(err, "unable to fork for processor in ", l.name.String(), ", pausing")
+		return false
+	}
+	if pid == 0 {
+		err := l.becomeProcessor(p)
+		bare.Quit(p.FatalErrno(err, "unable to run ", l.processor.String()))
+	}
+	status, err := bare.Wait(pid)
+	switch {
+	case err != 0:
+		p.WarnErrno(err, "wait failed for processor in ", l.name.String(), ", pausing")
+	case status.Signaled():
+		p.Warn("processor crashed in ", l.name.String(), ", pausing")
+	case status.ExitStatus() != 0:
+		p.Warn("processor failed in ", l.name.String(), ", pausing")
+	default:
+		return true
+	}
+	return false
+}
+
+// becomeProcessor is the child's part: previous and state to read, processed and
+// newstate to write. It returns if that fails.
+func (l *rotated) becomeProcessor(p *bare.Process) bare.Errno {
+	signals.Restore()
+	if err := bare.Fchdir(l.dir); err != 0 {
+		return err
+	}
+	const read = unix.O_RDONLY | unix.O_NONBLOCK
+	const write = unix.O_WRONLY | unix.O_NONBLOCK | unix.O_TRUNC | unix.O_CREAT
+	for _, file := range [...]struct {
+		name string
+		how  int
+		as   int
+	}{{previous, read, 0}, {processed, write, 1}, {state, read, 4}, {newState, write, 5}} {
+		fd, err := bare.Open(file.name, file.how, 0o644)
+		if err != 0 {
+			return err
+		}
+		bare.Replace(file.as, fd)
+		if fd != file.as {
+			bare.Close(fd)
+		}
+	}
+	argv, ok := bare.NewWords("sh", "-c", l.processor.String())
+	if !ok {
+		return unix.ENOMEM
+	}
+	return bare.Execve("/bin/sh", argv, &p.Env)
+}
