@@ -1,3 +1,5 @@
+//go:build slow
+
 package test
 
 // What flag-kill-descendants does. Everything here runs in PID and mount namespaces of

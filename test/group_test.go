@@ -1,3 +1,5 @@
+//go:build slow
+
 package test
 
 // Signals for the process group of a service: svc -+ and svc -=.
