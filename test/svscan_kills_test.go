@@ -134,7 +134,7 @@ const (
 	combinations
 )
 
-func TestNothingRunsTwiceOrIsLostWhateverIsKilled(t *testing.T) { inModes(t, both, killMatrix) }
+func TestNothingRunsTwiceOrIsLostWhateverIsKilled(t *testing.T) { inModes(t, []mode{perService}, killMatrix) }
 
 func killMatrix(t *testing.T, m mode) {
 	seed := *killSeed

@@ -27,12 +27,13 @@ func JoinPipe(dir, standard int) bare.Errno {
 	// it, while nobody else is left.
 	how := unix.O_RDWR
 	if standard == PipeOfLog {
-		how = unix.O_RDONLY
+		how = unix.O_RDONLY | unix.O_NONBLOCK // there may be no writer to wait for
 	}
 	fd, err := bare.OpenAt(dir, Pipe, how, 0)
 	if err != 0 {
 		return err
 	}
+	bare.SetBlocking(fd)
 	bare.Replace(standard, fd)
 	if fd != standard {
 		bare.Close(fd)
