@@ -134,7 +134,9 @@ const (
 	combinations
 )
 
-func TestNothingRunsTwiceOrIsLostWhateverIsKilled(t *testing.T) { inModes(t, []mode{perService}, killMatrix) }
+func TestNothingRunsTwiceOrIsLostWhateverIsKilled(t *testing.T) {
+	inModes(t, []mode{perService}, killMatrix)
+}
 
 func killMatrix(t *testing.T, m mode) {
 	seed := *killSeed
