@@ -19,7 +19,12 @@ func (l *rotated) lockDirectory(p *bare.Process) bare.Exit {
 		return p.FatalErrno(err, "unable to open directory ", name)
 	}
 	if l.lock, err = appendTo(l.dir, "lock"); err == 0 {
-		err = bare.Flock(l.lock, unix.LOCK_EX|unix.LOCK_NB)
+		// The processor that a killed one was about to start may have it, up to its exec.
+		const patience = 1000
+		err = bare.FlockWithin(l.lock, unix.LOCK_EX, patience)
+	}
+	if err == unix.ETIMEDOUT {
+		err = unix.EWOULDBLOCK
 	}
 	if err != 0 {
 		return p.FatalErrno(err, "unable to lock directory ", name)
