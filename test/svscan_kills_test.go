@@ -135,10 +135,7 @@ const (
 )
 
 func TestNothingRunsTwiceOrIsLostWhateverIsKilled(t *testing.T) {
-	if os.Getenv("CATENA_KILLS") == "" {
-		t.Skip("bug: seen once that a service ran twice; CATENA_KILLS=1 runs it")
-	}
-	inModes(t, []mode{perService}, killMatrix)
+	inModes(t, both, killMatrix)
 }
 
 func killMatrix(t *testing.T, m mode) {
@@ -184,8 +181,12 @@ func killMatrix(t *testing.T, m mode) {
 			t.Errorf("%s: %v; killed:%s", filepath.Base(x), err, killed[x])
 		}
 	}
-	if text := y.heard(); text != "" {
-		t.Errorf("on standard error:\n%s", text)
+	// A supervisor that a killed svscan had just started may be in the way of the next
+	// one's; svscan(8) says so.
+	for line := range strings.Lines(y.heard()) {
+		if !strings.HasSuffix(line, "/supervise/lock: temporary failure\n") {
+			t.Errorf("on standard error: %s", line)
+		}
 	}
 }
 
