@@ -298,8 +298,9 @@ func stop(p *bare.Process, place int, now int64) int64 {
 		tell(l, dir, "ox", now)
 	}
 	// Afterwards: a log that has come to the end before it is told so would be
-	// started once more, for nothing.
-	if e.pipe >= 0 && l.told != 0 {
+	// started once more, for nothing. And not before somebody else has the pipe open:
+	// the log, or its supervisor, if that is a process.
+	if e.pipe >= 0 && l.told != 0 && (l.pid != inside || supervise.Running(int(l.place))) {
 		bare.Close(int(e.pipe))
 		e.pipe = -1
 	}
