@@ -101,6 +101,40 @@ func TestSvscanStopsWhileALogIsDown(t *testing.T) {
 	})
 }
 
+// The process of a supervisor that was killed has the lock until it has recorded itself.
+// This program does that in its place.
+func TestSvscanStopsAServiceThatHasNotRecordedItself(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, perService)
+	x := y.add("x", sleeps)
+	svscan := y.svscan()
+	pair := y.up(x)[x]
+	y.kill(y.main, unix.SIGSTOP)
+	supervisor, _ := y.look(pair.supervisors[0])
+	y.kill(supervisor, unix.SIGKILL)
+	lock, err := os.OpenFile(x+"/supervise/lock", os.O_RDWR, 0)
+	must(err)
+	defer lock.Close()
+	y.await("the lock", func() bool { return unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil })
+	const size = 64 // of a record; that of the service is the first
+	record := make([]byte, size)
+	_, err = lock.ReadAt(record, 0)
+	must(err)
+	_, err = lock.WriteAt(make([]byte, size), 0)
+	must(err)
+	y.kill(y.main, unix.SIGTERM)
+	y.kill(y.main, unix.SIGCONT)
+	svscan.Process.Signal(unix.SIGCONT) // nsenter stops with it
+	time.Sleep(300 * time.Millisecond) // in which it may make its mistake
+	_, err = lock.WriteAt(record, 0)
+	must(err)
+	lock.Close()
+	y.ends(svscan)
+	if left := y.tenants(); left != nil {
+		t.Errorf("left running:\n%s", y.list())
+	}
+}
+
 // Whatever runs by then, and whether a svscan and supervisors of before were killed.
 func TestSvscanLeavesNothingRunningWheneverTERMComes(t *testing.T) {
 	inModes(t, []mode{perService}, func(t *testing.T, m mode) {

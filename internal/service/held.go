@@ -31,7 +31,8 @@ func Supervisor(dir string, boot Boot) (held bool, pid, pidfd int) {
 	return held, pid, pidfd
 }
 
-// Left tells whether the process of a service runs that a killed supervisor has left.
+// Left tells whether the process of a service runs that a killed supervisor has left, or
+// is about to: it has the lock until it has recorded itself.
 func Left(dir string, boot Boot) bool {
 	var room [unix.PathMax]byte
 	n := copy(room[:], dir)
@@ -40,8 +41,12 @@ func Left(dir string, boot Boot) bool {
 	if err != 0 {
 		return false
 	}
+	held := bare.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) == unix.EWOULDBLOCK
 	record, found := ReadRecord(fd, OfRun, boot)
 	bare.Close(fd)
+	if held {
+		return true
+	}
 	if found != ThisOne || record.PID == 0 {
 		return false
 	}

@@ -315,7 +315,7 @@ func resume(p *bare.Process, place, which int, now int64) {
 	if s.running() || s.clear {
 		return
 	}
-	if s.clear = !isLeft(e.dir(which)); s.clear {
+	if s.clear = !service.Left(e.dir(which), supervise.Boot()); s.clear {
 		return
 	}
 	if which == log && e.pipe < 0 && !openPipe(p, e) {
@@ -323,15 +323,6 @@ func resume(p *bare.Process, place, which int, now int64) {
 	}
 	s.told = 0
 	start(p, place, which, now)
-}
-
-// isLeft tells whether a service directory has a supervisor, or the process of one.
-func isLeft(dir string) bool {
-	held, _, pidfd := service.Supervisor(dir, supervise.Boot())
-	if pidfd >= 0 {
-		bare.Close(pidfd)
-	}
-	return held || service.Left(dir, supervise.Boot())
 }
 
 // stopOther stops what runs of a service whose name another one has by now.
