@@ -1,5 +1,3 @@
-//go:build slow
-
 package test
 
 // What a supervisor knows besides the process and what was wanted, when it is killed:

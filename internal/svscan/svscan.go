@@ -45,6 +45,7 @@ var scan struct {
 	due      int64 // when there is something to tend, likewise
 	full     int64 // before which no more files can be opened, likewise
 	stopping bool
+	stopped  int64 // when that began, likewise
 }
 
 // asSupervise is the process again, under the name in which it speaks of a service.
@@ -133,6 +134,9 @@ func obey(p *bare.Process, signal unix.Signal) {
 	case unix.SIGCHLD:
 		reap(p)
 	case unix.SIGTERM, unix.SIGINT:
+		if !scan.stopping {
+			scan.stopped = bare.SinceBoot()
+		}
 		scan.stopping, scan.due = true, 0
 	case unix.SIGHUP:
 		scan.rescan = 0
