@@ -107,6 +107,61 @@ func TestDownServiceIsTakenOver(t *testing.T) {
 	h.obeys(t, s)
 }
 
+// init makes this program a service whose first thread has ended: it is a zombie in
+// /proc, and runs.
+func init() {
+	if len(os.Args) < 2 || os.Args[1] != "headless" {
+		return
+	}
+	only, err := os.OpenFile("only", os.O_RDWR|os.O_CREATE, 0o644)
+	must(err)
+	what := "start"
+	if unix.Flock(int(only.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+		what = "overlap"
+	}
+	log, err := os.OpenFile("log", os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	must(err)
+	fmt.Fprintf(log, "%s %d\n", what, os.Getpid())
+	go func() {
+		alive, err := os.Open("alive")
+		must(err)
+		unix.Read(int(alive.Fd()), make([]byte, 1))
+		only.Close()
+		os.Exit(0)
+	}()
+	unix.Syscall(unix.SYS_EXIT, 0, 0, 0) // of the thread
+}
+
+// Neither is such a process taken for dead, nor one of which a thread is still dying,
+// which holds its locks.
+func TestServiceWhoseFirstThreadHasEndedIsTakenOver(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, "")
+	self, err := os.Executable()
+	must(err)
+	h.run("#!" + self + " headless\n")
+	s := h.supervise(t, fused)
+	h.up(t, 1)
+	stat := fmt.Sprintf("/proc/%d/stat", h.pid())
+	eventually(t, "the end of its first thread", func() bool { return strings.Contains(textOf(stat), ") Z ") })
+	for range 3 {
+		s.kill()
+		s = h.adopted(t, fused)
+		if state := h.state(); state != (serviceState{up: true, want: 'u', starts: 1}) {
+			t.Fatal(state, h.explain())
+		}
+	}
+	h.svc(t, fused, "k")
+	h.up(t, 2)
+	if n := h.state().overlaps; n != 0 {
+		t.Errorf("%d copies were started beside another", n)
+	}
+	h.svc(t, fused, "dx")
+	if got := s.exit(t); got != "exit 0" {
+		t.Error(got)
+	}
+}
+
 // A lock file that is removed or replaced does not make a second copy while there
 // is a supervisor, nor after it.
 func TestLockFileThatIsGone(t *testing.T) {

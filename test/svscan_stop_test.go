@@ -83,6 +83,24 @@ echo log read all >>../../order
 	}
 }
 
+// A log that has just died is started for what it has not read.
+func TestSvscanStopsWhileALogIsDown(t *testing.T) {
+	inModes(t, both, func(t *testing.T, m mode) {
+		y := newYard(t, m)
+		x := y.add("x", "#!/bin/sh\necho line\nexec sleep infinity\n", "#!/bin/sh\ntest -e ../go || exit\nexec cat >>../lines\n")
+		svscan := y.svscan()
+		y.await("a log that has died twice", func() bool {
+			lines := y.do("svstat", "-l", x+"/log")
+			return strings.Contains(lines, "down") && strings.Contains(lines, "starts 2")
+		})
+		must(os.WriteFile(x+"/go", nil, 0o644))
+		y.stop(svscan)
+		if got := textOf(x + "/lines"); got != "line\n" {
+			t.Errorf("the log has %q", got)
+		}
+	})
+}
+
 // Whatever runs by then, and whether a svscan and supervisors of before were killed.
 func TestSvscanLeavesNothingRunningWheneverTERMComes(t *testing.T) {
 	inModes(t, both, func(t *testing.T, m mode) {

@@ -159,6 +159,12 @@ func (y *yard) svscan(words ...string) *exec.Cmd {
 func (y *yard) stop(svscan *exec.Cmd) {
 	y.t.Helper()
 	y.kill(y.main, unix.SIGTERM)
+	y.ends(svscan)
+}
+
+// ends waits for svscan after TERM and wants exit code 0.
+func (y *yard) ends(svscan *exec.Cmd) {
+	y.t.Helper()
 	late := time.AfterFunc(patience, func() { svscan.Process.Kill() })
 	err := svscan.Wait()
 	if !late.Stop() {

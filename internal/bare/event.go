@@ -81,8 +81,8 @@ func WaitForTwo(first, second int, until int64) (one, other bool) {
 }
 
 // WaitFor waits for input on one descriptor, at most for so many milliseconds, or
-// forever if that is negative.
-func WaitFor(fd int, milliseconds int64) {
+// forever if that is negative; it tells whether there is some, or its end.
+func WaitFor(fd int, milliseconds int64) bool {
 	poll := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
 	limit := unix.NsecToTimespec(max(milliseconds, 0) * 1e6)
 	at := uintptr(unsafe.Pointer(&limit))
@@ -90,4 +90,5 @@ func WaitFor(fd int, milliseconds int64) {
 		at = 0
 	}
 	unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&poll)), 1, at, 0, 0, 0)
+	return poll.Revents != 0
 }

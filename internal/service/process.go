@@ -18,13 +18,16 @@ func (r Record) Process() (pidfd int, err bare.Errno) {
 	}
 	// Another process may have the pid by now. The pidfd was opened first, so if the
 	// one that /proc describes is the right one, the pidfd is its.
-	started, state, err := startTime(int(r.PID))
-	if err == 0 && state != 'Z' && state != 'X' && started <= r.Made && (started == r.Started || r.Started == 0) {
+	started, err := startTime(int(r.PID))
+	other := err == 0 && (started > r.Made || r.Started != 0 && started != r.Started)
+	// Its state would not do: a process is a zombie there when its first thread has
+	// ended, while others run, or still have its locks.
+	gone := bare.WaitFor(pidfd, 0)
+	if err == 0 && !other && !gone {
 		return pidfd, 0
 	}
-	gone := err == 0 || bare.Signal(pidfd, 0) == unix.ESRCH
 	bare.Close(pidfd)
-	if gone {
+	if other || gone {
 		return -1, 0
 	}
 	return -1, err
@@ -73,48 +76,43 @@ func findAhead() {
 const Tick = 1e7
 
 // startTime is when a process was started, since boot in nanoseconds, rounded down
-// to a tick, and its state, from /proc/PID/stat as proc_pid_stat(5) describes it.
-func startTime(pid int) (since int64, state byte, err bare.Errno) {
+// to a tick, from /proc/PID/stat as proc_pid_stat(5) describes it.
+func startTime(pid int) (since int64, err bare.Errno) {
 	var path [32]byte
 	n := copy(path[:], "/proc/")
 	n += bare.PutNumber(path[n:], uint64(pid))
 	n += copy(path[n:], "/stat")
 	fd, err := bare.Open(bare.TextOf(path[:n]), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != 0 {
-		return 0, 0, err
+		return 0, err
 	}
 	var text [1024]byte
 	n, err = bare.Read(fd, text[:])
 	bare.Close(fd)
 	if err != 0 {
-		return 0, 0, err
+		return 0, err
 	}
 	// The name, in parentheses, may hold anything; the last one ends it.
 	at := n
 	for at > 0 && text[at-1] != ')' {
 		at--
 	}
-	const stateField, startField = 3, 22
-	field := stateField - 1
+	const nameField, startField = 2, 22
+	field := nameField
 	for ; at < n; at++ {
 		if text[at] == ' ' {
 			field++
-			continue
-		}
-		switch field {
-		case stateField:
-			state = text[at]
-		case startField:
+		} else if field == startField {
 			since = since*10 + int64(text[at]-'0')
 		}
 	}
-	return since*Tick - ahead, state, 0
+	return since*Tick - ahead, 0
 }
 
 // StartedSince tells whether a process was started after a time since boot in
 // nanoseconds, or in the same tick.
 func StartedSince(pid int, since int64) bool {
-	started, _, err := startTime(pid)
+	started, err := startTime(pid)
 	return err == 0 && started >= (since-ahead)/Tick*Tick
 }
 
@@ -127,7 +125,7 @@ func FromStatus(s Status) (r Record, ok bool) {
 	if s.PID == 0 {
 		return r, false
 	}
-	started, _, err := startTime(int(s.PID))
+	started, err := startTime(int(s.PID))
 	if err != 0 {
 		return r, false
 	}

@@ -58,7 +58,7 @@ func NewRecord(since tai64.Label, begun int64, mayOpen bool) (r Record, exact bo
 	}
 	r.Started = 0
 	if mayOpen {
-		r.Started, _, _ = startTime(int(r.PID))
+		r.Started, _ = startTime(int(r.PID))
 	}
 	return r, mayOpen
 }
@@ -67,7 +67,7 @@ func NewRecord(since tai64.Label, begun int64, mayOpen bool) (r Record, exact bo
 func CompleteRecord(lock, pid int, boot Boot) {
 	r, found := ReadRecord(lock, OfRun, boot)
 	if found == ThisOne && int(r.PID) == pid {
-		r.Started, _, _ = startTime(pid)
+		r.Started, _ = startTime(pid)
 		WriteRecord(lock, OfRun, r, boot)
 	}
 }

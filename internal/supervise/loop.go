@@ -203,6 +203,9 @@ func (s *Service) close() {
 // Done tells whether a service was told to exit, and has.
 func Done(place int) bool { return services.At(place).done }
 
+// Running tells whether the process of a service, and not its finish, runs.
+func Running(place int) bool { return services.At(place).pid != 0 }
+
 // Act does what is due and returns when something will be, since boot in nanoseconds: 0
 // if a service is Done.
 func Act(p *bare.Process) int64 {
@@ -276,9 +279,6 @@ func Tell(p *bare.Process, place int, commands string) {
 	}
 	s.note(place)
 }
-
-// IsComing tells whether a service that svc has asked for is still to be started.
-func IsComing(place int) bool { return services.At(place).state.Asked }
 
 // watch waits for the end of the process, if that is not a child, of which SIGCHLD
 // tells, and for its readiness.

@@ -23,7 +23,7 @@ func tend(p *bare.Process, now int64) (next int64, left int) {
 		}
 		e.forgetDone()
 		switch {
-		case scan.stopping:
+		case scan.stopped != 0:
 			next = min(next, stop(p, i, now))
 		case e.there && now < e.begin:
 			next = min(next, e.begin)
@@ -39,7 +39,7 @@ func tend(p *bare.Process, now int64) (next int64, left int) {
 			starts++
 		}
 		for which := range e.of {
-			if e.of[which].running() {
+			if s := &e.of[which]; s.running() || scan.stopped != 0 && !s.clear {
 				left++
 			}
 		}
@@ -88,7 +88,7 @@ func start(p *bare.Process, place, which int, now int64) int64 {
 	switch {
 	case s.pid > 0 || s.pid == inside:
 		return bare.Never
-	case s.started != 0 && now < s.started+second && !scan.stopping:
+	case now < s.started+second && s.started > scan.stopped:
 		return s.started + second
 	case s.pid == unknown && now < s.started+again:
 		return s.started + again
@@ -275,20 +275,23 @@ func stop(p *bare.Process, place int, now int64) int64 {
 		e.logged, _ = bare.IsDirectory(bare.Cwd, e.dir(log))
 		e.known = true
 	}
-	// TERM may come before what a killed svscan or supervisor has left is found.
-	if !s.running() && s.told == 0 && isLeft(e.name()) {
-		start(p, place, main, now)
-	}
-	if e.logged && !l.running() && l.told == 0 && isLeft(e.dir(log)) {
-		if e.pipe >= 0 || openPipe(p, e) {
-			start(p, place, log, now)
-		}
+	resume(p, place, main, now)
+	if e.logged {
+		resume(p, place, log, now)
+	} else {
+		l.clear = !l.running()
 	}
 	if s.running() {
 		tell(s, e.name(), "dx", now)
 		return now + soon
 	}
+	if !s.clear {
+		return now + soon
+	}
 	if !l.running() {
+		if !l.clear {
+			return now + soon
+		}
 		return bare.Never
 	}
 	dir := e.dir(log)
@@ -299,13 +302,31 @@ func stop(p *bare.Process, place int, now int64) int64 {
 		tell(l, dir, "ox", now)
 	}
 	// Afterwards: a log that has come to the end before it is told so would be
-	// started once more, for nothing; and nobody else keeps what is in the pipe for
-	// one that svscan is still to start.
-	if e.pipe >= 0 && l.told != 0 && !(l.pid == inside && supervise.IsComing(int(l.place))) {
+	// started once more, for nothing. And not before somebody else has the pipe open:
+	// the log, or its supervisor, if that is a process.
+	if e.pipe >= 0 && l.told != 0 && (l.pid != inside || supervise.Running(int(l.place))) {
 		bare.Close(int(e.pipe))
 		e.pipe = -1
 	}
 	return now + soon
+}
+
+// resume starts a supervisor while everything stops, if one that was killed, by now or
+// before svscan was started, has left a process that is to be stopped.
+func resume(p *bare.Process, place, which int, now int64) {
+	e := services.At(place)
+	s := &e.of[which]
+	if s.running() || s.clear {
+		return
+	}
+	if s.clear = !isLeft(e.dir(which)); s.clear {
+		return
+	}
+	if which == log && e.pipe < 0 && !openPipe(p, e) {
+		return
+	}
+	s.told = 0
+	start(p, place, which, now)
 }
 
 // isLeft tells whether a service directory has a supervisor, or the process of one.
@@ -320,10 +341,12 @@ func isLeft(dir string) bool {
 // stopOther stops what runs of a service whose name another one has by now.
 func stopOther(e *entry, now int64) int64 {
 	for which := range e.of {
-		if s := &e.of[which]; s.running() && s.told == 0 {
+		s := &e.of[which]
+		if s.running() && s.told == 0 {
 			s.terminate()
 			s.told = now
 		}
+		s.clear = !s.running()
 	}
 	return bare.Never
 }

@@ -39,13 +39,12 @@ const (
 )
 
 var scan struct {
-	one      bool  // one process for all
-	watch    int   // an inotify descriptor; -1 if there is none
-	rescan   int64 // when the directory is read again, since boot in ns
-	due      int64 // when there is something to tend, likewise
-	full     int64 // before which no more files can be opened, likewise
-	stopping bool
-	stopped  int64 // when that began, likewise
+	one     bool  // one process for all
+	watch   int   // an inotify descriptor; -1 if there is none
+	rescan  int64 // when the directory is read again, since boot in ns
+	due     int64 // when there is something to tend, likewise
+	full    int64 // before which no more files can be opened, likewise
+	stopped int64 // when it was told to stop, likewise; 0 if it was not
 }
 
 // asSupervise is the process again, under the name in which it speaks of a service.
@@ -84,7 +83,7 @@ func svscan(p *bare.Process) bare.Exit {
 		}
 		if now >= scan.due {
 			next, left := tend(p, now)
-			if scan.stopping && left == 0 {
+			if scan.stopped != 0 && left == 0 {
 				return 0
 			}
 			scan.due = next
@@ -134,10 +133,10 @@ func obey(p *bare.Process, signal unix.Signal) {
 	case unix.SIGCHLD:
 		reap(p)
 	case unix.SIGTERM, unix.SIGINT:
-		if !scan.stopping {
+		if scan.stopped == 0 {
 			scan.stopped = bare.SinceBoot()
 		}
-		scan.stopping, scan.due = true, 0
+		scan.due = 0
 	case unix.SIGHUP:
 		scan.rescan = 0
 	}
@@ -159,7 +158,7 @@ func reap(p *bare.Process) {
 			e := services.At(i)
 			for which := range e.of {
 				if s := &e.of[which]; int(s.pid) == pid && s.process < 0 {
-					s.pid = 0
+					s.pid, s.clear = 0, false
 				}
 			}
 		}
@@ -170,7 +169,7 @@ func reap(p *bare.Process) {
 func ended(s *supervisor) {
 	if s.process >= 0 {
 		supervise.Unwatch(int(s.process))
-		s.process, s.pid = -1, 0
+		s.process, s.pid, s.clear = -1, 0, false
 		scan.due = 0
 	}
 }

@@ -36,6 +36,7 @@ type supervisor struct {
 	started int64 // since boot in ns
 	full    bool  // there was no room for its files, which has been said
 	told    int64 // when it was told to stop, likewise; 0 if it was not
+	clear   bool  // while everything stops: it has left no process
 }
 
 // What stands for a pid.
