@@ -96,7 +96,7 @@ func (s *Service) act(p *bare.Process, place int) {
 func (s *Service) launch(p *bare.Process, place int) {
 	begun, since := bare.SinceBoot(), now()
 	theirs := -1
-	fd := int(s.number(p, service.NotificationFD, noNotification))
+	fd := s.notification(p)
 	if fd != noNotification {
 		var err bare.Errno
 		if s.ready, theirs, err = bare.Pipe(unix.O_CLOEXEC | unix.O_NONBLOCK); err != 0 {
@@ -130,9 +130,6 @@ func (s *Service) launch(p *bare.Process, place int) {
 	s.watch(p, place)
 	s.announce(p)
 }
-
-// noNotification stands for the descriptor of a service that has none.
-const noNotification = 1<<31 - 1
 
 // child is what the child has to know that becomes run or finish.
 type child struct {
