@@ -259,6 +259,24 @@ func TestBothAreKilledAtSystemCalls(t *testing.T) {
 	}
 }
 
+// A supervisor is killed and its child comes to its first system call late: it has the
+// lock until then.
+func TestSupervisorWaitsForAProcessOnItsWay(t *testing.T) {
+	needRoot(t)
+	t.Parallel()
+	_, _, fork := pasts[0].stops(t)
+	h := newHome(t, "")
+	c := h.cut(t, "ended", fmt.Sprint("parent=", fork+1), "child=1", "then=hold")
+	next := h.supervise(t, fused)
+	time.Sleep(300 * time.Millisecond) // longer than it waits for a lock that somebody holds
+	c.lets.Close()
+	h.runsOnce(t)
+	if said := next.said(); said != "" || !next.running() {
+		t.Errorf("the next one said %q", said)
+	}
+	h.obeys(t, next)
+}
+
 // Supervisors, services or both are killed again and again, at random moments.
 func TestRandomKills(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())

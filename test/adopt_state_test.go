@@ -1,5 +1,3 @@
-//go:build slow
-
 package test
 
 // What a supervisor knows besides the process and what was wanted, when it is killed:
@@ -41,6 +39,13 @@ func rememberedIn(dir string) (r remembered) {
 	}
 	b = b[128:]
 	return remembered{int(binary.LittleEndian.Uint32(b[8:])), b[18] != 0, b[19] != 0, int64(binary.LittleEndian.Uint64(b[24:]))}
+}
+
+// toBeKilled waits until all of svc -d is published, and returns when KILL comes.
+func (h *home) toBeKilled(t testing.TB) (at int64) {
+	t.Helper()
+	eventually(t, "a time", func() bool { at = h.remembers().kill; return at != 0 && h.state().want == 'd' })
+	return at
 }
 
 // finishes gives a home a finish that notes what it is told.
@@ -153,31 +158,15 @@ func TestAStartThatIsStillToComeSurvivesAKill(t *testing.T) {
 	} {
 		for _, kills := range []int{1, 2} {
 			crowd.run(t, fmt.Sprint(c.letters, ", ", kills, " kills"), func(t *testing.T) {
-				h := newHome(t, "")
-				h.run("#!/bin/sh\nread up idle </proc/uptime\necho $up >>began\n")
-				h.finishes()
-				must(os.WriteFile(h.file("down"), nil, 0o644))
-				s := h.supervise(t, fused)
-				h.down(t)
-				began := func() []string { return strings.Fields(string(h.bytes("began"))) }
-				h.svc(t, fused, c.letters[:1])
-				eventually(t, "the first finish", func() bool { return h.exists("finished") })
-				eventually(t, "down", func() bool { return !h.recorded() })
-				for _, letter := range c.letters[1:] {
-					h.svc(t, fused, string(letter))
-				}
-				last := c.letters[len(c.letters)-1]
-				eventually(t, "the last command", func() bool {
-					switch last {
-					case 'x':
-						return h.remembers().exit
-					case 'o':
-						return h.state().want == 'o' && (h.remembers().asked || len(began()) > 1)
-					}
-					return h.state().want == last
+				var h *home
+				var s *supervisor
+				eventually(t, "all asked for in its second", func() (ok bool) {
+					h, s, ok = askedAgain(t, c.letters)
+					return ok
 				})
+				began, last := h.began, c.letters[len(c.letters)-1]
 				for range kills {
-					s.kill()
+					s.kill() // the first time it has been already
 					if s = h.supervise(t, fused); kills > 1 {
 						eventually(t, "svok, or its end", func() bool { return !s.running() || h.tool(t, fused, "svok", "s") == "exit 0" })
 					}
@@ -214,6 +203,41 @@ func TestAStartThatIsStillToComeSurvivesAKill(t *testing.T) {
 	}
 }
 
+// askedAgain gives a service letters, one svc each: the first when it has not been up yet,
+// the others when it has died. Then its supervisor is killed; ok means that this was
+// within a second of the start.
+func askedAgain(t testing.TB, letters string) (h *home, s *supervisor, ok bool) {
+	t.Helper()
+	h = newHome(t, "")
+	h.run("#!/bin/sh\nread up idle </proc/uptime\necho $up >>began\n")
+	h.finishes()
+	must(os.WriteFile(h.file("down"), nil, 0o644))
+	s = h.supervise(t, fused)
+	h.down(t)
+	h.svc(t, fused, letters[:1])
+	eventually(t, "the first finish", func() bool { return h.exists("finished") })
+	eventually(t, "down", func() bool { return !h.recorded() })
+	_, started, _ := h.record()
+	for _, letter := range letters[1:] {
+		h.svc(t, fused, string(letter))
+	}
+	last := letters[len(letters)-1]
+	eventually(t, "the last command", func() bool {
+		switch last {
+		case 'x':
+			return h.remembers().exit
+		case 'o':
+			return h.state().want == 'o' && (h.remembers().asked || len(h.began()) > 1)
+		}
+		return h.state().want == last
+	})
+	s.kill()
+	return h, s, sinceBoot() < started+1e9
+}
+
+// began is when the service was started, each time.
+func (h *home) began() []string { return strings.Fields(string(h.bytes("began"))) }
+
 // KILL comes at the time that was set before the kill of the supervisor: the file may
 // say something else by now, or be gone, and the time may have passed.
 func TestTimesOfKillSurviveAKill(t *testing.T) {
@@ -227,8 +251,7 @@ func TestTimesOfKillSurviveAKill(t *testing.T) {
 				s := h.supervise(t, fused)
 				h.up(t, 1)
 				h.svc(t, fused, "d")
-				var at int64
-				eventually(t, "a time", func() bool { at = h.remembers().kill; return at != 0 })
+				at := h.toBeKilled(t)
 				s.kill()
 				must(os.Remove(h.file("timeout-kill")))
 				if other != "" {
@@ -284,8 +307,7 @@ func TestTimeOfKillIsNotForTheNextProcess(t *testing.T) {
 			s := h.supervise(t, fused)
 			h.up(t, 1)
 			h.svc(t, fused, "d")
-			var at int64
-			eventually(t, "a time", func() bool { at = h.remembers().kill; return at != 0 })
+			at := h.toBeKilled(t)
 			if !unseen {
 				h.svc(t, fused, "k")
 				h.down(t)
@@ -325,7 +347,7 @@ func TestKillAfterATimeIsForTheProcessOrForItsGroup(t *testing.T) {
 				})
 				h.svc(t, fused, "d")
 				if who == "the next supervise" {
-					eventually(t, "a time", func() bool { return h.remembers().kill != 0 })
+					h.toBeKilled(t)
 					s.kill()
 					s = h.adoptApart(t)
 				}
@@ -378,7 +400,7 @@ func TestHowATakenOverServiceEndedIsKnownWhenItsParentIsSlow(t *testing.T) {
 	y.await("a zombie", func() bool { return stateOf(service) == "Z" })
 	time.Sleep(20 * time.Millisecond)
 	must(y.first.Process.Signal(unix.SIGCONT))
-	y.await("finish", func() bool { return exists(x + "/finished") })
+	y.await("finish", func() bool { return strings.HasSuffix(textOf(x+"/finished"), "\n") })
 	if got := textOf(x + "/finished"); got != "256 15\n" {
 		t.Errorf("finish was told %q", got)
 	}

@@ -201,7 +201,7 @@ func TestNoMoreMemoryInTheGroupAndNobodyIsKilled(t *testing.T) {
 
 // The same for svscan and what it has started.
 func TestSvscanWithNoMoreMemoryInTheGroup(t *testing.T) {
-	inModes(t, []mode{perService}, func(t *testing.T, m mode) {
+	inModes(t, both, func(t *testing.T, m mode) {
 		g := newGroup(t)
 		y := newYard(t, m)
 		var dirs []string

@@ -1,5 +1,3 @@
-//go:build slow
-
 package test
 
 // What flag-kill-descendants does. Everything here runs in PID and mount namespaces of

@@ -1,5 +1,3 @@
-//go:build slow
-
 package test
 
 // Signals for the process group of a service: svc -+ and svc -=.

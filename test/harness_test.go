@@ -253,12 +253,12 @@ func (h *home) stays(t testing.TB, start func() *supervisor) *supervisor {
 	return s
 }
 
-// supervises tells that it has the lock and has begun. The process of a supervisor that
-// was killed just now may have ok as well.
+// supervises tells that it has the lock and waits for what comes. The process of a
+// supervisor that was killed just now may have ok as well.
 func (s *supervisor) supervises(t testing.TB) bool {
 	lock := s.h.bytes("supervise/lock")
 	return len(lock) >= 2*recordEnd && int(binary.LittleEndian.Uint32(lock[recordEnd+recordPID:])) == s.Process.Pid &&
-		s.h.tool(t, fused, "svok", "s") == "exit 0"
+		waits(s.Process.Pid) >= 0 && s.h.tool(t, fused, "svok", "s") == "exit 0"
 }
 
 // kill kills it as nobody can prevent, and waits for its end.

@@ -1,5 +1,3 @@
-//go:build slow
-
 package test
 
 // svscan -1: one process that supervises all services of a directory.

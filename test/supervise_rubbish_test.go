@@ -150,7 +150,6 @@ func TestOptionsThatAreRubbish(t *testing.T) {
 
 // Numbers that are too large for what they say.
 func TestOptionsThatAreTooLarge(t *testing.T) {
-	t.Skip("bug: a notification-fd that is too large is not reported")
 	t.Parallel()
 	crowd := newCrowd()
 	defer crowd.Wait()
@@ -183,7 +182,7 @@ func TestOptionsThatAreTooLarge(t *testing.T) {
 				h.up(t, 1)
 				h.svc(t, fused, "d")
 				h.down(t)
-				want := "supervise: warning: no number in s/notification-fd: " + number + "\n"
+				want := "supervise: warning: too large a number in s/notification-fd: " + number + "\n"
 				if file == "down-signal" {
 					want = "supervise: warning: no signal in s/down-signal: " + number + "\n"
 				}

@@ -20,7 +20,7 @@ const coming = 300
 // What is missing is said, what runs runs on and is under control, and what has come
 // meanwhile is started as soon as it can be.
 func TestSvscanThatRunsOutOfSomething(t *testing.T) {
-	inModes(t, []mode{perService}, func(t *testing.T, m mode) {
+	inModes(t, both, func(t *testing.T, m mode) {
 		for _, c := range []struct {
 			name, resources string
 			says            string // something of what it says

@@ -144,7 +144,7 @@ func TestSvscanIgnoresWhatIsNoService(t *testing.T) {
 }
 
 func TestSvscanTakesAnyName(t *testing.T) {
-	inModes(t, []mode{perService}, func(t *testing.T, m mode) {
+	inModes(t, both, func(t *testing.T, m mode) {
 		y := newYard(t, m)
 		var dirs []string
 		add := func(suffix string) {

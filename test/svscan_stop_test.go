@@ -137,7 +137,7 @@ func TestSvscanStopsAServiceThatHasNotRecordedItself(t *testing.T) {
 
 // Whatever runs by then, and whether a svscan and supervisors of before were killed.
 func TestSvscanLeavesNothingRunningWheneverTERMComes(t *testing.T) {
-	inModes(t, []mode{perService}, func(t *testing.T, m mode) {
+	inModes(t, both, func(t *testing.T, m mode) {
 		seed := *killSeed
 		if seed == 0 {
 			seed = time.Now().UnixNano()

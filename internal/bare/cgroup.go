@@ -101,12 +101,35 @@ func ForkInto(group int) (pid int, err Errno) {
 	return int(r), err
 }
 
+// killEach kills the processes that a control group lists, or some of very many.
+func killEach(group int) {
+	fd, err := OpenAt(group, "cgroup.procs", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != 0 {
+		return
+	}
+	var list [1024]byte
+	n, _ := Read(fd, list[:])
+	Close(fd)
+	for text := TextOf(list[:max(n, 0)]); ; {
+		pid, digits := Number(text)
+		if digits == 0 || digits == len(text) {
+			return // the last may be a part of a number
+		}
+		if pid > 1 { // 0 is one of another PID namespace
+			Kill(int(pid), int(unix.SIGKILL))
+		}
+		text = text[digits+1:]
+	}
+}
+
 // KillGroup kills everything in a control group; false means that something is still
 // there.
 func KillGroup(group int) bool {
 	if fd, err := OpenAt(group, "cgroup.kill", unix.O_WRONLY|unix.O_CLOEXEC, 0); err == 0 {
 		Write(fd, BytesOf("1"))
 		Close(fd)
+	} else { // before Linux 5.14
+		killEach(group)
 	}
 	fd, err := OpenAt(group, "cgroup.events", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != 0 {

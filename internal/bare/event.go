@@ -27,6 +27,13 @@ func (p Poll) Add(fd int, e Event) Errno {
 	return err
 }
 
+// WaitForHangUp waits on a descriptor no more for input, but for its end only: on a pidfd
+// for the process to have been reaped, from Linux 6.9 on.
+func (p Poll) WaitForHangUp(fd int, e Event) {
+	event := unix.EpollEvent{Fd: e.Which, Pad: e.Kind}
+	unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.fd), unix.EPOLL_CTL_MOD, uintptr(fd), uintptr(unsafe.Pointer(&event)), 0, 0)
+}
+
 // Remove waits no more for input on a descriptor. Closing it does the same, but only
 // once no child has a copy of it.
 func (p Poll) Remove(fd int) {

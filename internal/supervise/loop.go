@@ -237,7 +237,12 @@ func Handle(p *bare.Process, e bare.Event) {
 	case e.Kind == commandEvent:
 		s.obey(p, place)
 	case e.Kind == endEvent && s.process >= 0:
-		how, known := bare.ExitStatus(s.process)
+		how, known, later := bare.ExitStatus(s.process)
+		if later && s.reaped == 0 {
+			s.reaped = bare.SinceBoot() + second
+			poll.WaitForHangUp(s.process, e)
+			break
+		}
 		s.ended(p, place, how, known)
 	case e.Kind == noticeEvent && s.ready >= 0:
 		s.heard(p)
@@ -260,12 +265,18 @@ func Ended(p *bare.Process, pid int, how unix.WaitStatus) bool {
 }
 
 // Stop does what svc -dx does.
-func Stop(p *bare.Process, place int) {
+func Stop(p *bare.Process, place int) { Tell(p, place, "dx") }
+
+// Tell does what svc does with these letters.
+func Tell(p *bare.Process, place int, commands string) {
 	s := services.At(place)
-	s.command(p, 'd')
-	s.command(p, 'x')
-	s.announce(p)
-	s.act(p, place)
+	for i := range len(commands) {
+		s.command(p, commands[i])
+		s.act(p, place)
+	}
+	if !s.done {
+		s.announce(p)
+	}
 	s.note(place)
 }
 

@@ -27,6 +27,12 @@ func (s *Service) open(p *bare.Process, place int) bare.Exit {
 	if s.lock, err = takeLock(s.dir); err != 0 {
 		return p.FatalErrno(err, "unable to acquire ", name, "/", service.Lock)
 	}
+	// At once: who finds the lock taken learns here whom to watch.
+	mine := self
+	mine.Since = now()
+	if err := service.WriteRecord(s.lock, service.OfSupervise, mine, boot); err != 0 {
+		return p.FatalErrno(err, "unable to write ", name, "/", service.Lock)
+	}
 	if isSupervised(s.dir) {
 		return p.Fatal("another supervisor is running in ", name)
 	}
@@ -36,11 +42,6 @@ func (s *Service) open(p *bare.Process, place int) bare.Exit {
 	unfinished, exit := s.adopt(p)
 	if exit != bare.Continue {
 		return exit
-	}
-	mine := self
-	mine.Since = now()
-	if err := service.WriteRecord(s.lock, service.OfSupervise, mine, boot); err != 0 {
-		return p.FatalErrno(err, "unable to write ", name, "/", service.Lock)
 	}
 	// Last, because it is what tells others that the rest is there. It is held
 	// open for reading and never read.
@@ -58,20 +59,34 @@ func (s *Service) open(p *bare.Process, place int) bare.Exit {
 }
 
 // takeLock opens the lock file and locks it. The process of a supervisor that was
-// killed just now may hold the lock for a moment, until it execs.
+// killed just now may hold the lock for a moment, until it has recorded itself: longer
+// where there is much else to do. Then the supervisor on record is gone.
 func takeLock(dir int) (fd int, err bare.Errno) {
 	fd, err = bare.OpenAt(dir, service.Lock, unix.O_RDWR|unix.O_CREAT|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
 	if err != 0 {
 		return -1, err
 	}
-	const tries, pause = 10, 10e6
-	for range tries {
-		if err = bare.Flock(fd, unix.LOCK_EX|unix.LOCK_NB); err != unix.EWOULDBLOCK {
+	const few, most, pause = 10, 200, 10e6
+	for try := 1; ; try++ {
+		err = bare.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+		if err != unix.EWOULDBLOCK || try > few && (many || try > most || !wasLeft(fd)) {
 			return fd, err
 		}
 		bare.Sleep(pause)
 	}
-	return fd, err
+}
+
+// wasLeft tells whether the supervisor on record has gone.
+func wasLeft(lock int) bool {
+	record, found := service.ReadRecord(lock, service.OfSupervise, boot)
+	if found != service.ThisOne {
+		return false
+	}
+	pidfd, err := record.Process()
+	if pidfd >= 0 {
+		bare.Close(pidfd)
+	}
+	return pidfd < 0 && err == 0
 }
 
 // isSupervised tells whether somebody reads the other end of ok, although the lock is

@@ -10,6 +10,11 @@ import (
 // number reads a file that holds a number. One that does not is reported, and the
 // default holds.
 func (s *Service) number(p *bare.Process, file string, byDefault uint64) uint64 {
+	return s.numberUpTo(p, file, byDefault, 1<<64-1)
+}
+
+// numberUpTo is number for one that must not be larger than most.
+func (s *Service) numberUpTo(p *bare.Process, file string, byDefault, most uint64) uint64 {
 	value, err := service.Option(s.dir, file)
 	if err == unix.ENOENT {
 		return byDefault
@@ -23,7 +28,25 @@ func (s *Service) number(p *bare.Process, file string, byDefault uint64) uint64 
 		return byDefault
 	}
 	n, _ := bare.Number(value)
+	if n > most {
+		p.Warn("too large a number in ", s.name.String(), "/", file, ": ", value)
+		return byDefault
+	}
 	return n
+}
+
+// noNotification stands for the descriptor of a service that has none.
+const noNotification = 1<<31 - 1
+
+// notification is the descriptor on which the service says that it is ready: one that
+// its limit on open files lets it have.
+func (s *Service) notification(p *bare.Process) int {
+	limit := openFiles
+	if limit.Max == 0 { // not changed for this process
+		limit, _ = bare.Getrlimit(unix.RLIMIT_NOFILE)
+	}
+	most := min(max(uint64(limit.Cur), 1), noNotification) - 1
+	return int(s.numberUpTo(p, service.NotificationFD, noNotification, most))
 }
 
 // downSignal is what svc -d sends.

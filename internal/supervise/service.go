@@ -46,6 +46,7 @@ type Service struct {
 	left    int  // how often that has been tried; 0 if it has left nothing
 	since   tai64.Label
 	started int64 // of the last start, since boot in ns; 0 if there was none
+	reaped  int64 // until when the parent of an adopted process that has died may take to reap it; likewise
 	retry   int64 // when a start that failed is tried again; likewise
 	delay   int64 // from one start to the next, in ns
 

@@ -36,6 +36,9 @@ func (s *Service) due() int64 {
 	if s.state.Kill != 0 {
 		at = min(at, s.state.Kill)
 	}
+	if s.reaped != 0 {
+		at = min(at, s.reaped)
+	}
 	if s.left > 0 {
 		at = min(at, bare.SinceBoot()+soon)
 	}
@@ -72,6 +75,9 @@ func (s *Service) act(p *bare.Process, place int) {
 		s.send(p, unix.SIGKILL)
 		s.group = false
 	}
+	if s.reaped != 0 && bare.SinceBoot() >= s.reaped {
+		s.ended(p, place, 0, false)
+	}
 	if s.left > 0 {
 		s.wipe(p)
 	}
@@ -90,7 +96,7 @@ func (s *Service) act(p *bare.Process, place int) {
 func (s *Service) launch(p *bare.Process, place int) {
 	begun, since := bare.SinceBoot(), now()
 	theirs := -1
-	fd := int(s.number(p, service.NotificationFD, noNotification))
+	fd := s.notification(p)
 	if fd != noNotification {
 		var err bare.Errno
 		if s.ready, theirs, err = bare.Pipe(unix.O_CLOEXEC | unix.O_NONBLOCK); err != 0 {
@@ -124,9 +130,6 @@ func (s *Service) launch(p *bare.Process, place int) {
 	s.watch(p, place)
 	s.announce(p)
 }
-
-// noNotification stands for the descriptor of a service that has none.
-const noNotification = 1<<31 - 1
 
 // child is what the child has to know that becomes run or finish.
 type child struct {
@@ -370,7 +373,7 @@ func (s *Service) forgetReadiness() {
 func (s *Service) forgetProcess() {
 	if s.process >= 0 {
 		Unwatch(s.process)
-		s.process = -1
+		s.process, s.reaped = -1, 0
 	}
 }
 
@@ -440,8 +443,7 @@ func (s *Service) signal(p *bare.Process, signal unix.Signal) {
 func (s *Service) send(p *bare.Process, signal unix.Signal) {
 	pid := max(s.pid, s.finishing)
 	if s.group {
-		if pid > 1 && bare.Getpgid(pid) == pid {
-			bare.Kill(-pid, int(signal))
+		if s.sendGroup(pid, signal) {
 			return
 		}
 		p.Warn(s.name.String(), " has no process group of its own")
@@ -451,4 +453,20 @@ func (s *Service) send(p *bare.Process, signal unix.Signal) {
 	} else {
 		bare.Kill(pid, int(signal))
 	}
+}
+
+// sendGroup sends a signal to the process group of run; false means that it has none of
+// its own.
+func (s *Service) sendGroup(pid int, signal unix.Signal) bool {
+	if s.process >= 0 { // its pid may be another's by now
+		err := bare.SignalGroup(s.process, signal)
+		if err == 0 || bare.Signal(s.process, 0) == unix.ESRCH {
+			return true
+		}
+	}
+	if pid <= 1 || bare.Getpgid(pid) != pid {
+		return false
+	}
+	bare.Kill(-pid, int(signal))
+	return true
 }

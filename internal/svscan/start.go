@@ -256,12 +256,16 @@ func become(p *bare.Process, e *entry, which int) bare.Exit {
 	return p.FatalErrno(err, "unable to start supervise ", name)
 }
 
+// patience is how long svscan waits when it stops: for a supervisor to begin, and for a
+// log to end by itself.
+const patience = 5 * second
+
 // stop tells the supervisor of a service to stop it and exit, and when it has, that
 // of its log. The log then has what is left in the pipe to read, and its end, and is
 // terminated only if it does not end by itself. Stop returns when to look at the
 // service again.
 func stop(p *bare.Process, place int, now int64) int64 {
-	const patience, soon = 5 * second, second / 20
+	const soon = second / 20
 	e := services.At(place)
 	s, l := &e.of[main], &e.of[log]
 	if e.other {
@@ -349,15 +353,32 @@ func (s *supervisor) terminate() {
 	}
 }
 
+// waits tells that somebody else has the lock of the directory, which the supervisor may
+// be waiting for: two of them are started for a directory that has two names.
+func (s *supervisor) waits(dir string) bool {
+	held, pid, pidfd := service.Supervisor(dir, supervise.Boot())
+	if pidfd >= 0 {
+		bare.Close(pidfd)
+	}
+	return held && pidfd >= 0 && s.pid > 0 && pid != int(s.pid)
+}
+
 // tell gives a supervisor commands, once it takes them.
 func tell(s *supervisor, dir, commands string, now int64) {
-	if s.told == 0 {
+	switch {
+	case s.told != 0:
+	case s.pid == inside:
+		supervise.Tell(&asSupervise, int(s.place), commands)
+		s.told = now
+	case now < scan.stopped+patience && s.waits(dir):
+	default:
 		switch service.Tell(dir, commands) {
 		case 0:
 			s.told = now
 		case unix.ENXIO, unix.ENOENT:
-			if is, err := bare.IsDirectory(bare.Cwd, dir); is && err == 0 {
-				break // it has only just begun: again, soon
+			// It may have only just begun: then again, soon. Or it has another directory.
+			if is, err := bare.IsDirectory(bare.Cwd, dir); is && err == 0 && now < scan.stopped+patience {
+				break
 			}
 			fallthrough
 		default:
