@@ -38,18 +38,21 @@ const (
 func UTC() { zone.transitions, zone.typeCount, zone.ruled = 0, 0, false }
 
 // Set sets the time zone as tzset(3) does, by TZ, if that is set: the name of a file, with
-// a colon before it or not, relative to /usr/share/zoneinfo, or a rule. Without TZ it is
-// that of /etc/localtime. What cannot be had or makes no sense is UTC.
+// relative to /usr/share/zoneinfo, or a rule, with a colon before it or not. Without TZ it
+// is that of /etc/localtime. What cannot be had or makes no sense is UTC.
 func Set(tz string, set bool) {
 	UTC()
 	switch {
 	case !set:
 		read("/etc/localtime")
 	case tz == "" || tz == ":":
-	case tz[0] == ':':
-		readNamed(tz[1:])
-	case !readNamed(tz):
-		zone.rule, zone.ruled = parseRule(tz)
+	default:
+		if tz[0] == ':' {
+			tz = tz[1:]
+		}
+		if !readNamed(tz) {
+			zone.rule, zone.ruled = parseRule(tz), true
+		}
 	}
 }
 
@@ -130,7 +133,8 @@ func understand(n int) bool {
 	}
 	if at+2 < n && zone.file[at] == '\n' {
 		text := bare.TextOf(zone.file[at+1 : n])
-		zone.rule, zone.ruled = parseRule(text[:bare.Index(text, '\n')])
+		text = text[:bare.Index(text, '\n')]
+		zone.rule, zone.ruled = parseRule(text), text != ""
 	}
 	return true
 }
