@@ -6,6 +6,7 @@ package test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -202,6 +203,56 @@ func TestTimeZonesAreThoseOfTheCLibrary(t *testing.T) {
 	for _, p := range []path{plain, arm64} {
 		agreeOn(t, p, "Europe/Berlin", text)
 		agreeOn(t, p, "CET-1CEST,M3.5.0,M10.5.0/3", text)
+	}
+}
+
+// zoneFile is a file of a time zone, of version 2: types of six bytes, transitions with
+// the type of each, and the rule for the time after them.
+func zoneFile(types string, times []int64, kinds, rule string) []byte {
+	names := "AAA\x00BBB\x00"
+	part := func(size int) (text []byte) {
+		text = append([]byte("TZif2"), make([]byte, 27)...)
+		for _, n := range []int{len(times), len(types) / 6, len(names)} {
+			text = binary.BigEndian.AppendUint32(text, uint32(n))
+		}
+		for _, second := range times {
+			text = append(text, binary.BigEndian.AppendUint64(nil, uint64(second))[8-size:]...)
+		}
+		return append(text, kinds+types+names...)
+	}
+	return append(part(4), append(part(8), "\n"+rule+"\n"...)...)
+}
+
+func TestTimeBeforeTheFirstTransitionIsStandardTime(t *testing.T) {
+	need(t, filepath.Join(debian, "tai64nlocal"))
+	const summerFirst = "\x00\x00\x0e\x10\x01\x00" + "\x00\x00\x1c\x20\x00\x04"
+	const summerOnly = "\x00\x00\x0e\x10\x01\x00" + "\x00\x00\x1c\x20\x01\x04"
+	random := rand.New(rand.NewPCG(uint64(firstSeed(t)), 13))
+	text := ruleYears(random)
+	for _, file := range [][]byte{
+		zoneFile(summerFirst, nil, "", ""),
+		zoneFile(summerFirst, []int64{1e9}, "\x00", ""),
+		zoneFile(summerOnly, []int64{1e9}, "\x01", ""),
+		zoneFile(summerFirst, []int64{1e9}, "\x01", "garbage"),
+		zoneFile(summerFirst, []int64{-1e9}, "\x01", "XXX3YYY2,0/0,J365/25"),
+		zoneFile(summerFirst, []int64{-1e9, 1e9}, "\x01\x00", "NZST-12NZDT,M9.5.0,M4.1.0/3"),
+	} {
+		name := filepath.Join(t.TempDir(), "zone")
+		must(os.WriteFile(name, file, 0o600))
+		agreeOn(t, fused, name, text)
+	}
+}
+
+func TestTZDIRIsWhereZonesAre(t *testing.T) {
+	need(t, filepath.Join(debian, "tai64nlocal"))
+	dir := t.TempDir()
+	must(os.Mkdir(filepath.Join(dir, "a"), 0o755))
+	must(os.WriteFile(filepath.Join(dir, "a", "zone"), zoneFile("\x00\x00\x0e\x10\x00\x00", nil, "", ""), 0o600))
+	text := []byte(label(1e9, 0) + "\n")
+	for _, folder := range []string{dir, dir + "/", dir + "/a", "", "/nonexistent", strings.Repeat("x", 5000)} {
+		for _, zone := range []string{"a/zone", "zone", ":a/zone", "Europe/Berlin", dir + "/a/zone"} {
+			filtersAgree(t, []string{"TZDIR=" + folder, "TZ=" + zone}, text, "tai64nlocal")
+		}
 	}
 }
 
