@@ -343,7 +343,7 @@ func randomRule(random *rand.Rand) string {
 		return pick("_ _ + -") + pick("0 1 5 11 24 25 99 65536 70000 _") + pick("_ _ _ :30 :0 :99 :+9 :") + pick("_ _ _ :15 :75 :x")
 	}
 	day := func() string {
-		text := pick(", , , , , _ ,,") + pick("J0 J1 J59 J60 J300 J365 J366 0 1 59 60 300 365 366 M1.1.0 M3.5.0 M2.5.6 M4.1.3 M10.5.0 M12.5.6 M3.0.0 M3.6.0 M3.1.7 M3.1 M3 x M3.+1.2")
+		text := pick(", , , , , _ ,,") + pick("J0 J1 J59 J60 J300 J365 J366 0 1 59 60 300 365 366 M1.1.0 M3.5.0 M2.5.6 M4.1.3 M10.5.0 M12.5.6 M3.0.0 M3.6.0 M3.1.7 M3.1 M3. x M3.+1.2")
 		if random.IntN(2) == 0 {
 			text += "/" + offset()
 		}
