@@ -350,6 +350,9 @@ func randomRule(random *rand.Rand) string {
 		return text
 	}
 	rule := pick("AAA AAA AAA <+03> <-0130> <A> AA") + "5" + pick("_ _ :30 :99 :1:1") + pick("BBB BBB BBB <+04> <+> B") + pick("_ _ _ 4 -4 :") + day() + day() + pick("_ _ _ _ , x")
+	if comma := strings.IndexByte(rule, ','); comma < 0 || comma == len(rule)-1 {
+		return randomRule(random)
+	}
 	return rule
 }
 
