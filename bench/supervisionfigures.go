@@ -6,22 +6,8 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
-
-// A series are the samples of a figure, by round.
-type series [][]float64
-
-func (s series) all() []float64  { return slices.Concat(s...) }
-func (s series) median() float64 { return median(s.all()) }
-func (s series) medians() []float64 {
-	var each []float64
-	for _, round := range s {
-		each = append(each, median(round))
-	}
-	return each
-}
 
 // The figures.
 const (

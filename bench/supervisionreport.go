@@ -12,25 +12,15 @@ import (
 
 // supervision is the report.
 type supervision struct {
-	facts   []fact
-	notes   []string
-	start   starting
-	makers  []supervisor                 // in the order of the tables
-	results map[string]map[string]series // by figure and maker
+	facts  []fact
+	notes  []string
+	start  starting
+	makers []supervisor // in the order of the tables
+	results
 }
 
 func newSupervision(makers []supervisor) *supervision {
-	return &supervision{makers: makers, results: map[string]map[string]series{}}
-}
-
-// add takes a maker's samples of a round.
-func (r *supervision) add(maker string, samples map[string][]float64) {
-	for figure, values := range samples {
-		if r.results[figure] == nil {
-			r.results[figure] = map[string]series{}
-		}
-		r.results[figure][maker] = append(r.results[figure][maker], values)
-	}
+	return &supervision{makers: makers, results: results{}}
 }
 
 // derive makes the memory per service out of what was read.
@@ -139,25 +129,17 @@ func (r *supervision) memoryParts(b *strings.Builder) {
 	}
 }
 
-// raw is a line for each figure and maker: its samples, a round after the other,
-// behind the overall figures.
+// raw is all samples.
 func (r *supervision) raw() string {
 	var b strings.Builder
 	beginRaw(&b, r.facts)
-	b.WriteString("figure,unit,maker,first decile,median,last decile,samples\n")
+	b.WriteString(rowNames)
 	all := slices.Clone(shown)
 	for _, name := range memoryFields {
 		all = append(all, figure{name: name, unit: "kB"})
 	}
 	for _, f := range append(all, figure{name: programsEach}) {
-		for _, maker := range r.measured(f.name) {
-			values := r.results[f.name][maker].all()
-			fmt.Fprintf(&b, "%q,%q,%q", f.name, f.unit, maker)
-			for _, v := range append([]float64{quantile(values, 0.1), median(values), quantile(values, 0.9)}, values...) {
-				fmt.Fprintf(&b, ",%.*f", f.digits, v)
-			}
-			b.WriteByte('\n')
-		}
+		r.rows(&b, f, r.measured(f.name))
 	}
 	return b.String()
 }

@@ -2,18 +2,41 @@ package localtime
 
 import "catena/internal/bare"
 
-// rule is what POSIX has TZ say: std offset [dst [offset] [,start[/time],end[/time]]].
+// rule is what POSIX has TZ say: std offset [dst [offset] [,start[/time],end[/time]]]. It
+// is read and applied as the GNU C library does it, malformed ones and its mistakes
+// included: a rule that ends early holds as far as it was understood. A rule of nothing
+// is UTC.
 type rule struct {
-	standard, summer int64 // seconds ahead of UTC
-	dst              bool
-	start, end       change
+	ahead   [2]int64 // seconds ahead of UTC: standard time, summer time
+	changes [2]change
 }
+
+// Which of the two. A change to summer time is in standard time, and the other way round.
+const (
+	standard = iota
+	summer
+)
 
 // change is a day of each year, and a time of it.
 type change struct {
-	kind             byte // 'M': a weekday of a week of a month; 'J': a day without 29 February; 'n': from 0 on, with it
+	kind             kind
 	month, week, day int
 	time             int64 // seconds since midnight, local time as it is before the change
+}
+
+// kind is how a day is named.
+type kind uint8
+
+const (
+	ofYear      kind = iota // n: from 0 on, with 29 February; also a change that could not be read
+	withoutLeap             // Jn: from 1 on, without 29 February
+	weekday                 // Mm.w.d: a weekday of a week of a month
+)
+
+// What a rule that does not say when summer time is gets: that of the United States.
+var byDefault = [2]change{
+	{weekday, 3, 2, 0, 2 * 3600},
+	{weekday, 11, 1, 0, 2 * 3600},
 }
 
 // parser reads a rule from the front.
@@ -24,168 +47,238 @@ type parser struct {
 
 func (p *parser) rest() string { return p.text.String()[p.at:] }
 
-// parseRule reads a rule; ok is false if it is none.
-func parseRule(text string) (r rule, ok bool) {
-	p := parser{text: bare.Keep(text)}
-	if !p.name() || !p.offset(&r.standard) {
-		return r, false
-	}
+// next is the next byte, 0 at the end.
+func (p *parser) next() byte {
 	if p.rest() == "" {
-		return r, true
+		return 0
 	}
-	if !p.name() {
-		return r, false
-	}
-	r.dst, r.summer = true, r.standard+3600
-	if p.rest() != "" && p.rest()[0] != ',' && !p.offset(&r.summer) {
-		return r, false
-	}
-	if p.rest() == "" {
-		p = parser{text: bare.Keep(",M3.2.0,M11.1.0")} // what the United States have, as the C library has it
-	}
-	return r, p.change(&r.start) && p.change(&r.end) && p.rest() == ""
+	return p.rest()[0]
 }
 
-// name reads the abbreviation of a time: letters, or anything between < and >.
-func (p *parser) name() bool {
-	n := 0
-	if p.rest() != "" && p.rest()[0] == '<' {
-		n = bare.Index(p.rest(), '>')
-		if n == len(p.rest()) {
-			return false
-		}
-		p.at += n + 1
-		return n > 3
-	}
-	for n < len(p.rest()) && (p.rest()[n]|0x20 >= 'a' && p.rest()[n]|0x20 <= 'z') {
-		n++
-	}
-	p.at += n
-	return n >= 3
-}
-
-// offset reads how far local time is behind UTC, and gives how much it is ahead.
-func (p *parser) offset(ahead *int64) bool {
-	behind, ok := p.time()
-	*ahead = -behind
-	return ok
-}
-
-// time reads [+-]hh[:mm[:ss]], in seconds.
-func (p *parser) time() (seconds int64, ok bool) {
-	sign := int64(1)
-	if p.rest() != "" && (p.rest()[0] == '+' || p.rest()[0] == '-') {
-		if p.rest()[0] == '-' {
-			sign = -1
-		}
-		p.at += 1
-	}
-	for unit := int64(3600); unit > 0; unit /= 60 {
-		n, ok := p.number(0, 167)
-		if !ok {
-			return 0, false
-		}
-		seconds += int64(n) * unit
-		if unit == 1 || p.rest() == "" || p.rest()[0] != ':' {
-			break
-		}
-		p.at += 1
-	}
-	return sign * seconds, true
-}
-
-func (p *parser) number(least, most int) (n int, ok bool) {
-	value, digits := bare.Number(p.rest())
-	p.at += digits
-	return int(value), digits > 0 && value >= uint64(least) && value <= uint64(most)
-}
-
-// change reads ",Mm.w.d", ",Jn" or ",n", and "/time" if it is there.
-func (p *parser) change(c *change) bool {
-	if len(p.rest()) < 2 || p.rest()[0] != ',' {
+// take takes the next byte if it is this one.
+func (p *parser) take(c byte) bool {
+	if p.next() != c {
 		return false
 	}
-	p.at += 1
-	c.time = 2 * 3600
-	ok := true
-	switch p.rest()[0] {
-	case 'M':
-		c.kind = 'M'
-		for i, part := range [...]struct {
-			into        *int
-			least, most int
-		}{{&c.month, 1, 12}, {&c.week, 1, 5}, {&c.day, 0, 6}} {
-			if i > 0 && (p.rest() == "" || p.rest()[0] != '.') || p.rest() == "" {
-				return false
-			}
-			p.at += 1
-			if *part.into, ok = p.number(part.least, part.most); !ok {
-				return false
-			}
-		}
-	case 'J':
-		c.kind = 'J'
-		p.at += 1
-		c.day, ok = p.number(1, 365)
-	default:
-		c.kind = 'n'
-		c.day, ok = p.number(0, 365)
-	}
-	if ok && p.rest() != "" && p.rest()[0] == '/' {
-		p.at += 1
-		c.time, ok = p.time()
-	}
-	return ok
+	p.at++
+	return true
 }
 
-// at is the offset at a second, which is not before from.
-func (r *rule) at(second, from int64) Offset {
-	if !r.dst {
-		return Offset{r.standard, from, never}
+func parseRule(text string) (r rule) {
+	p := parser{text: bare.Keep(text)}
+	if !p.name() || !p.offset(&r, standard) {
+		return rule{}
 	}
-	year, _, _ := Civil(floor(second+r.standard, Day))
-	o := Offset{r.standard, always, never}
-	// The changes of the years around are all that can matter.
-	for y := year - 1; y <= year+1; y++ {
-		start := r.start.in(y) - r.standard
-		end := r.end.in(y) - r.summer
-		for _, c := range [...]struct{ at, ahead int64 }{{start, r.summer}, {end, r.standard}} {
-			switch {
-			case c.at <= second && c.at > o.From:
-				o.From, o.Ahead = c.at, c.ahead
-			case c.at > second && c.at < o.Until:
-				o.Until = c.at
-			}
+	if p.next() == 0 {
+		r.ahead[summer] = r.ahead[standard]
+		return r
+	}
+	if p.name() {
+		p.offset(&r, summer)
+	}
+	if p.change(&r.changes[standard], standard) {
+		p.change(&r.changes[summer], summer)
+	}
+	return r
+}
+
+func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+func isDigit(c byte) bool  { return '0' <= c && c <= '9' }
+
+// name reads the abbreviation of a time: three or more letters, or letters, digits and
+// signs between < and >.
+func (p *parser) name() bool {
+	begun, n := p.at, 0
+	for ; isLetter(p.next()); n++ {
+		p.at++
+	}
+	if n >= 3 {
+		return true
+	}
+	p.at, n = begun, 0
+	if !p.take('<') {
+		return false
+	}
+	for ; isLetter(p.next()) || isDigit(p.next()) || p.next() == '+' || p.next() == '-'; n++ {
+		p.at++
+	}
+	if p.take('>') && n >= 3 {
+		return true
+	}
+	p.at = begun
+	return false
+}
+
+// offset reads how far local time is behind UTC, and sets how much it is ahead. Standard
+// time must have one; summer time without one is an hour ahead of it.
+func (p *parser) offset(r *rule, which int) bool {
+	if c := p.next(); which == standard && c != '+' && c != '-' && !isDigit(c) {
+		return false
+	}
+	sign := int64(-1)
+	if p.take('-') {
+		sign = 1
+	} else {
+		p.take('+')
+	}
+	var t [3]int64
+	if p.clock(&t) {
+		r.ahead[which] = sign * (min(t[0], 24)*3600 + min(t[1], 59)*60 + min(t[2], 59))
+		return true
+	}
+	r.ahead[summer] = r.ahead[standard] + 3600
+	return which == summer
+}
+
+// clock reads hh[:mm[:ss]]; what is not there stays as it is. It is false if there is
+// nothing.
+func (p *parser) clock(t *[3]int64) bool {
+	for i := range t {
+		begun := p.at
+		if i > 0 && !p.take(':') || !p.short(&t[i]) {
+			p.at = begun
+			return i > 0
+		}
+	}
+	return true
+}
+
+// short reads what scanf(3) takes for an unsigned short: blanks, a sign, and digits, of
+// whose value only the last 16 bits count.
+func (p *parser) short(n *int64) bool {
+	begun := p.at
+	for p.next() == ' ' || '\t' <= p.next() && p.next() <= '\r' {
+		p.at++
+	}
+	negative := p.take('-')
+	if !negative {
+		p.take('+')
+	}
+	value, digits := bare.Number(p.rest())
+	if digits == 0 {
+		p.at = begun
+		return false
+	}
+	p.at += digits
+	if negative && value != ^uint64(0) {
+		value = -value
+	}
+	*n = int64(uint16(value))
+	return true
+}
+
+// change reads a comma, Mm.w.d, Jn or n, and "/time" if it is there. What was read
+// before a mistake is kept.
+func (p *parser) change(c *change, which int) bool {
+	p.take(',')
+	switch b := p.next(); {
+	case b == 0:
+		*c = byDefault[which]
+		return true
+	case b == 'M':
+		if !p.weekday(c) {
+			return false
+		}
+	case b == 'J', isDigit(b):
+		if !p.dayOfYear(c) {
+			return false
+		}
+	default:
+		return false
+	}
+	if b := p.next(); b != 0 && b != ',' && b != '/' {
+		return false
+	}
+	t := [3]int64{2, 0, 0}
+	sign := int64(1)
+	if p.take('/') {
+		if p.next() == 0 {
+			return false
+		}
+		if p.take('-') {
+			sign = -1
+		}
+		p.clock(&t)
+	}
+	c.time = sign * (t[0]*3600 + t[1]*60 + t[2])
+	return true
+}
+
+func (p *parser) weekday(c *change) bool {
+	c.kind = weekday
+	p.take('M')
+	var n int64
+	for i, into := range [...]*int{&c.month, &c.week, &c.day} {
+		if i > 0 && !p.take('.') || !p.short(&n) {
+			return false
+		}
+		*into = int(n)
+	}
+	return 1 <= c.month && c.month <= 12 && 1 <= c.week && c.week <= 5 && c.day <= 6
+}
+
+func (p *parser) dayOfYear(c *change) bool {
+	c.kind = ofYear
+	if p.take('J') {
+		c.kind = withoutLeap
+	}
+	n, digits := bare.Number(p.rest())
+	if digits == 0 || n > 365 || n == 0 && c.kind == withoutLeap {
+		return false
+	}
+	c.day = int(n)
+	p.at += digits
+	return true
+}
+
+// at is the offset at a second, which is not before from. The changes that count are
+// those of the year that it is in UTC.
+func (r *rule) at(second, from int64) Offset {
+	year, _, _ := Civil(floor(second, Day))
+	o := Offset{0, int64(Days(year, 1, 1)) * Day, int64(Days(year+1, 1, 1)) * Day}
+	start := r.changes[standard].in(year) - r.ahead[standard]
+	end := r.changes[summer].in(year) - r.ahead[summer]
+	for _, at := range [...]int64{start, end} {
+		if at <= second {
+			o.From = max(o.From, at)
+		} else {
+			o.Until = min(o.Until, at)
 		}
 	}
 	o.From = max(o.From, from)
+	isSummer := start <= second && second < end
+	if start > end { // as in the south
+		isSummer = second < end || start <= second
+	}
+	o.Ahead = r.ahead[standard]
+	if isSummer {
+		o.Ahead = r.ahead[summer]
+	}
 	return o
 }
 
 // in is when the change is in a year, in seconds of local time since the beginning of
-// 1970.
+// 1970. The C library counts no years before that: there it is as late as in 1970.
 func (c *change) in(year int) int64 {
 	first := Days(year, 1, 1)
+	day := c.day
 	switch c.kind {
-	case 'J':
-		first += c.day - 1
-		if c.day > 59 && Days(year, 3, 1)-Days(year, 2, 1) == 29 {
-			first++
+	case withoutLeap:
+		if day--; day >= 59 && Days(year, 3, 1)-Days(year, 2, 1) == 29 {
+			day++
 		}
-	case 'n':
-		first += c.day
-	default:
+	case weekday:
 		month := Days(year, c.month, 1)
-		const thursday = 4 // that day 0 was
-		weekday := ((month+thursday)%7 + 7) % 7
-		first = month + (c.day-weekday+7)%7 + 7*(c.week-1)
 		next := Days(year, c.month+1, 1)
-		if c.month == 12 {
-			next = Days(year+1, 1, 1)
+		const thursday = 4 // that day 0 was
+		day = c.day - ((month+thursday)%7+7)%7
+		if day < 0 {
+			day += 7
 		}
-		for first >= next {
-			first -= 7
+		for week := 1; week < c.week && month+day+7 < next; week++ {
+			day += 7
 		}
+		day += month - first
 	}
-	return int64(first)*Day + c.time
+	return int64(max(first, 0)+day)*Day + c.time
 }

@@ -37,33 +37,40 @@ const (
 // UTC sets the time zone to UTC.
 func UTC() { zone.transitions, zone.typeCount, zone.ruled = 0, 0, false }
 
-// Set sets the time zone as tzset(3) does, by TZ, if that is set: the name of a file, with
-// a colon before it or not, relative to /usr/share/zoneinfo, or a rule. Without TZ it is
-// that of /etc/localtime. What cannot be had or makes no sense is UTC.
-func Set(tz string, set bool) {
+// Set sets the time zone as tzset(3) does, by TZ, if that is set: the name of a file, or a
+// rule, with a colon before it or not. Names are relative to a folder, which is TZDIR's;
+// without one it is the usual one. Without TZ it is /etc/localtime. What cannot be had or
+// makes no sense is UTC.
+func Set(tz string, set bool, folder string) {
 	UTC()
+	if folder == "" {
+		folder = "/usr/share/zoneinfo"
+	}
 	switch {
 	case !set:
 		read("/etc/localtime")
 	case tz == "" || tz == ":":
-	case tz[0] == ':':
-		readNamed(tz[1:])
-	case !readNamed(tz):
-		zone.rule, zone.ruled = parseRule(tz)
+	default:
+		if tz[0] == ':' {
+			tz = tz[1:]
+		}
+		if !readNamed(folder, tz) {
+			zone.rule, zone.ruled = parseRule(tz), true
+		}
 	}
 }
 
-func readNamed(name string) bool {
+func readNamed(folder, name string) bool {
 	if name[0] == '/' {
 		return read(name)
 	}
-	const folder = "/usr/share/zoneinfo/"
 	var path [unix.PathMax]byte
-	if len(folder)+len(name) >= len(path) {
+	if len(folder)+1+len(name) >= len(path) {
 		return false
 	}
 	n := copy(path[:], folder)
-	n += copy(path[n:], name)
+	path[n] = '/'
+	n += 1 + copy(path[n+1:], name)
 	return read(bare.TextOf(path[:n]))
 }
 
@@ -130,7 +137,8 @@ func understand(n int) bool {
 	}
 	if at+2 < n && zone.file[at] == '\n' {
 		text := bare.TextOf(zone.file[at+1 : n])
-		zone.rule, zone.ruled = parseRule(text[:bare.Index(text, '\n')])
+		text = text[:bare.Index(text, '\n')]
+		zone.rule, zone.ruled = parseRule(text), text != ""
 	}
 	return true
 }
@@ -147,17 +155,28 @@ func transition(i int) int64 { return int64(big(zone.times+8*i, 8)) }
 // ahead is the offset of a type of the file.
 func ahead(kind int) int64 { return int64(int32(big(zone.types+6*kind, 4))) }
 
+// first is the type before the first transition: that of standard time which comes first
+// in the file, as the C library has it. In real files it is the first one of all.
+func first() int {
+	for kind := range zone.typeCount {
+		if zone.file[zone.types+6*kind+4] == 0 {
+			return kind
+		}
+	}
+	return 0
+}
+
 // At is the offset at a second since the beginning of 1970 UTC.
 func At(second int64) Offset {
 	n := zone.transitions
 	if n == 0 || second < transition(0) {
 		switch {
 		case n > 0:
-			return Offset{ahead(0), always, transition(0)}
+			return Offset{ahead(first()), always, transition(0)}
 		case zone.ruled:
 			return zone.rule.at(second, always)
 		case zone.typeCount > 0:
-			return Offset{ahead(0), always, never}
+			return Offset{ahead(first()), always, never}
 		}
 		return Offset{0, always, never}
 	}

@@ -20,7 +20,7 @@ func TestZones(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		Set(name, true)
+		Set(name, true, "")
 		for i := range 200000 {
 			s := rand.Int64N(1<<33) - 1<<31
 			if i%2 == 0 {
@@ -77,10 +77,7 @@ func FuzzRule(f *testing.F) {
 			return
 		}
 		UTC()
-		zone.rule, zone.ruled = parseRule(text)
-		if !zone.ruled {
-			UTC()
-		}
+		zone.rule, zone.ruled = parseRule(text), true
 		within(t)
 	})
 }
@@ -124,7 +121,7 @@ func TestSpoiltFiles(t *testing.T) {
 		if err := os.WriteFile(name, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		Set(name, true)
+		Set(name, true, "")
 		for _, s := range []int64{0, -1, 1e9, 2e9, 1 << 40, -1 << 40} {
 			At(s)
 		}

@@ -40,7 +40,8 @@ func tai64nlocal(p *bare.Process) bare.Exit {
 		localtime.UTC()
 	} else {
 		tz, set := p.Env.Get("TZ")
-		localtime.Set(tz, set)
+		folder, _ := p.Env.Get("TZDIR")
+		localtime.Set(tz, set, folder)
 	}
 	begins := true // the next byte begins a line
 	for kept := 0; ; {

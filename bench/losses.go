@@ -1,0 +1,166 @@
+//go:build linux && (amd64 || arm64)
+
+package main
+
+// What became of a flood of numbered lines when the logger got a signal in it: the
+// logs, and after TERM what is still in the pipe, against what was written.
+//
+// Not measured: signals while nothing happens; power failures.
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// A tally is what is wrong with a number of lines.
+type tally struct {
+	lost    int // whole in no log
+	doubled int // in the logs again
+	torn    int // no whole lines of the flood
+}
+
+// A reckoning compares lines with a flood of them.
+type reckoning struct {
+	flood []byte
+	size  int // of a line
+	seen  []int
+	torn  int
+}
+
+func reckon(flood []byte, size int) *reckoning {
+	return &reckoning{flood: flood, size: size, seen: make([]int, len(flood)/size)}
+}
+
+// take takes a line, its newline included.
+func (r *reckoning) take(line []byte) (whole bool) {
+	const digits = 8
+	if len(line) == r.size {
+		n, err := strconv.Atoi(string(line[:digits]))
+		if err == nil && n >= 0 && n < len(r.seen) && bytes.Equal(line, r.flood[n*r.size:(n+1)*r.size]) {
+			r.seen[n]++
+			return true
+		}
+	}
+	return false
+}
+
+// logged takes the text of a log, whose lines have labels.
+func (r *reckoning) logged(text []byte) {
+	const label = len("@4000000037c219bf2ef02e94 ")
+	for line := range bytes.Lines(text) {
+		if len(line) < label || line[0] != '@' || line[label-1] != ' ' || !r.take(line[label:]) {
+			r.torn++
+		}
+	}
+}
+
+// left takes what was left in the pipe. The rest of a line that it may begin with is
+// missing elsewhere.
+func (r *reckoning) left(text []byte) {
+	first := true
+	for line := range bytes.Lines(text) {
+		if !r.take(line) && !first {
+			r.torn++
+		}
+		first = false
+	}
+}
+
+func (r *reckoning) tally() tally {
+	t := tally{torn: r.torn}
+	for _, n := range r.seen {
+		if n == 0 {
+			t.lost++
+		} else {
+			t.doubled += n - 1
+		}
+	}
+	return t
+}
+
+// logs takes all files of a log.
+func (r *reckoning) logs(dir string) error {
+	files, err := filepath.Glob(dir + "/@*")
+	if err != nil {
+		return err
+	}
+	for _, name := range append(files, dir+"/current") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		r.logged(text)
+	}
+	return nil
+}
+
+// allFiles is more files than a flood fills.
+const allFiles = 1000
+
+// interrupted floods a logger and sends it a signal when a part of the flood, of random
+// size, has been written. After KILL it is started again, and reads the rest.
+func interrupted(by *logger, dir string, text []byte, signal syscall.Signal) (tally, error) {
+	if err := by.makeLog(dir, usual, allFiles); err != nil {
+		return tally{}, err
+	}
+	s, err := newSource()
+	if err != nil {
+		return tally{}, err
+	}
+	s.feed(text, len(text)/20+rand.IntN(len(text)*2/3), 1)
+	argv := by.argv(usual, allFiles)
+	err = s.interrupt(argv, dir, signal)
+	if err == nil && signal == unix.SIGKILL {
+		err = s.run(argv, dir)
+	}
+	rest, unread := s.end()
+	r := reckon(text, usual.size)
+	r.left(rest)
+	for _, failed := range []error{err, unread, r.logs(dir + "/main")} {
+		if failed != nil {
+			return tally{}, fmt.Errorf("%s, %v: %w", by.maker, signal, failed)
+		}
+	}
+	return r.tally(), nil
+}
+
+// interrupt starts a program, sends it a signal when the first part has been written,
+// and waits for its end.
+func (s *source) interrupt(argv []string, dir string, signal syscall.Signal) error {
+	cmd, err := s.spawn(argv, dir, nil)
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- finish(cmd) }()
+	select {
+	case <-s.reached:
+	case err := <-ended:
+		return fmt.Errorf("ended too early: %w", err)
+	}
+	if err := cmd.Process.Signal(signal); err != nil {
+		return err
+	}
+	err = <-ended
+	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if signal == unix.SIGKILL && status.Signaled() && status.Signal() == signal {
+		return nil
+	}
+	return err
+}
+
+// run runs a program to its end.
+func (s *source) run(argv []string, dir string) error {
+	cmd, err := s.spawn(argv, dir, nil)
+	if err != nil {
+		return err
+	}
+	return finish(cmd)
+}
