@@ -125,7 +125,7 @@ func TestSvscanStopsAServiceThatHasNotRecordedItself(t *testing.T) {
 	y.kill(y.main, unix.SIGTERM)
 	y.kill(y.main, unix.SIGCONT)
 	svscan.Process.Signal(unix.SIGCONT) // nsenter stops with it
-	time.Sleep(300 * time.Millisecond) // in which it may make its mistake
+	time.Sleep(300 * time.Millisecond)  // in which it may make its mistake
 	_, err = lock.WriteAt(record, 0)
 	must(err)
 	lock.Close()
