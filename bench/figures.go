@@ -2,7 +2,7 @@
 
 package main
 
-// What both benches make of their samples.
+// What all benches make of their samples.
 //
 // Not shown by any of them: means and maxima. On a machine that does other
 // things as well they tell about those.

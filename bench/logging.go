@@ -234,11 +234,11 @@ func (l *logging) signal(rounds int, text []byte) error {
 	for range rounds {
 		for _, i := range rand.Perm(len(l.present)) {
 			by := &l.present[i]
-			onTerm, err := interrupted(by, place, text, unix.SIGTERM)
+			onTerm, err := inFlood(by, place, text, unix.SIGTERM)
 			if err != nil {
 				return err
 			}
-			onKill, err := interrupted(by, place, text, unix.SIGKILL)
+			onKill, err := inFlood(by, place, text, unix.SIGKILL)
 			if err != nil {
 				return err
 			}

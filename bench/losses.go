@@ -9,6 +9,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -104,6 +105,16 @@ func (r *reckoning) logs(dir string) error {
 // allFiles is more files than a flood fills.
 const allFiles = 1000
 
+// inFlood is a round with a signal that did not come too late.
+func inFlood(by *logger, dir string, text []byte, signal syscall.Signal) (t tally, err error) {
+	for range 10 {
+		if t, err = interrupted(by, dir, text, signal); !errors.Is(err, errTooLate) {
+			break
+		}
+	}
+	return t, err
+}
+
 // interrupted floods a logger and sends it a signal when a part of the flood, of random
 // size, has been written. After KILL it is started again, and reads the rest.
 func interrupted(by *logger, dir string, text []byte, signal syscall.Signal) (tally, error) {
@@ -121,6 +132,9 @@ func interrupted(by *logger, dir string, text []byte, signal syscall.Signal) (ta
 		err = s.run(argv, dir)
 	}
 	rest, unread := s.end()
+	if err == nil && signal == unix.SIGTERM && len(rest) == 0 {
+		err = errTooLate
+	}
 	r := reckon(text, usual.size)
 	r.left(rest)
 	for _, failed := range []error{err, unread, r.logs(dir + "/main")} {
@@ -130,6 +144,9 @@ func interrupted(by *logger, dir string, text []byte, signal syscall.Signal) (ta
 	}
 	return r.tally(), nil
 }
+
+// errTooLate says that the flood was over before the signal came.
+var errTooLate = errors.New("the signal came too late")
 
 // interrupt starts a program, sends it a signal when the first part has been written,
 // and waits for its end.
@@ -142,16 +159,16 @@ func (s *source) interrupt(argv []string, dir string, signal syscall.Signal) err
 	go func() { ended <- finish(cmd) }()
 	select {
 	case <-s.reached:
-	case err := <-ended:
-		return fmt.Errorf("ended too early: %w", err)
+		cmd.Process.Signal(signal) // fails if it has ended
+		err = <-ended
+	case err = <-ended:
 	}
-	if err := cmd.Process.Signal(signal); err != nil {
-		return err
-	}
-	err = <-ended
 	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
-	if signal == unix.SIGKILL && status.Signaled() && status.Signal() == signal {
+	switch {
+	case signal == unix.SIGKILL && status.Signaled() && status.Signal() == signal:
 		return nil
+	case signal == unix.SIGKILL && err == nil:
+		return errTooLate
 	}
 	return err
 }
