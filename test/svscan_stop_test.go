@@ -101,6 +101,25 @@ func TestSvscanStopsWhileALogIsDown(t *testing.T) {
 	})
 }
 
+// A log that dies while it is to read the rest is started again, while it gets on.
+func TestSvscanStartsALogThatDiesAgainUntilEverythingIsRead(t *testing.T) {
+	inModes(t, both, func(t *testing.T, m mode) {
+		y := newYard(t, m)
+		x := y.add("x", "#!/bin/sh\ntrap 'seq 3; exit' TERM\n: >up\nwhile :; do sleep 0.01; done\n",
+			"#!/bin/sh\ndd bs=2 count=1 of=../lines oflag=append conv=notrunc 2>/dev/null\nkill -KILL $$\n")
+		z := y.add("z", "#!/bin/sh\ntrap 'echo lost; exit' TERM\n: >up\nwhile :; do sleep 0.01; done\n", "#!/bin/sh\nexit 1\n")
+		svscan := y.svscan()
+		y.await("up", func() bool { return exists(x+"/up") && exists(z+"/up") })
+		y.stop(svscan)
+		if got := textOf(x + "/lines"); got != "1\n2\n3\n" {
+			t.Errorf("the log has %q", got)
+		}
+		if got := y.heard(); got != "svscan: warning: z/log has not read everything\n" {
+			t.Errorf("it says %q", got)
+		}
+	})
+}
+
 // The process of a supervisor that was killed has the lock until it has recorded itself.
 // This program does that in its place.
 func TestSvscanStopsAServiceThatHasNotRecordedItself(t *testing.T) {

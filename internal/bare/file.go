@@ -256,6 +256,12 @@ func SpliceAt(pipe, file int, offset int64, n int) (moved int, err Errno) {
 	}
 }
 
+// Unread is how many bytes there are in a pipe.
+func Unread(pipe int) (n int32) {
+	unix.RawSyscall(unix.SYS_IOCTL, uintptr(pipe), unix.TIOCINQ, uintptr(unsafe.Pointer(&n)))
+	return n
+}
+
 // SetPipeSize asks for room for n bytes in a pipe.
 func SetPipeSize(pipe, n int) {
 	unix.RawSyscall(unix.SYS_FCNTL, uintptr(pipe), unix.F_SETPIPE_SZ, uintptr(n))

@@ -203,9 +203,6 @@ func (s *Service) close() {
 // Done tells whether a service was told to exit, and has.
 func Done(place int) bool { return services.At(place).done }
 
-// Running tells whether the process of a service, and not its finish, runs.
-func Running(place int) bool { return services.At(place).pid != 0 }
-
 // Act does what is due and returns when something will be, since boot in nanoseconds: 0
 // if a service is Done.
 func Act(p *bare.Process) int64 {

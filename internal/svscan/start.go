@@ -276,6 +276,9 @@ func stop(p *bare.Process, place int, now int64) int64 {
 		e.known = true
 	}
 	resume(p, place, main, now)
+	if e.logged && e.pipe < 0 && !e.ending && s.running() {
+		e.ending = !openPipe(p, e) // nobody else may have it
+	}
 	if e.logged {
 		resume(p, place, log, now)
 	} else {
@@ -287,6 +290,9 @@ func stop(p *bare.Process, place int, now int64) int64 {
 	}
 	if !s.clear {
 		return now + soon
+	}
+	if !l.running() && l.clear {
+		finishReading(p, place, now)
 	}
 	if !l.running() {
 		if !l.clear {
@@ -302,13 +308,53 @@ func stop(p *bare.Process, place int, now int64) int64 {
 		tell(l, dir, "ox", now)
 	}
 	// Afterwards: a log that has come to the end before it is told so would be
-	// started once more, for nothing. And not before somebody else has the pipe open:
-	// the log, or its supervisor, if that is a process.
-	if e.pipe >= 0 && l.told != 0 && (l.pid != inside || supervise.Running(int(l.place))) {
-		bare.Close(int(e.pipe))
-		e.pipe = -1
+	// started once more, for nothing.
+	if e.pipe >= 0 && l.told != 0 && !e.ending {
+		e.ending = true
+		endPipe(e)
 	}
 	return now + soon
+}
+
+// finishReading starts a log once more that has died before it had read everything, for
+// as long as it reads something.
+func finishReading(p *bare.Process, place int, now int64) {
+	e := services.At(place)
+	l := &e.of[log]
+	if e.pipe < 0 {
+		return
+	}
+	unread := bare.Unread(int(e.pipe))
+	if e.until == 0 {
+		e.until = now + patience
+	}
+	if unread > 0 && (unread == e.unread || now >= e.until) {
+		p.Warn(e.dir(log), " has not read everything")
+		unread = 0
+	}
+	if unread == 0 {
+		bare.Close(int(e.pipe))
+		e.pipe = -1
+		return
+	}
+	l.told, l.clear = 0, false
+	if start(p, place, log, now); l.running() {
+		e.unread, e.until = unread, 0
+	}
+}
+
+// endPipe opens the pipe to a log for reading only, and closes its other end: what is in
+// it is kept, and the log reads its end.
+func endPipe(e *entry) {
+	both := int(e.pipe)
+	e.pipe = -1
+	if dir, err := openDirectory(bare.Cwd, e.name()); err == 0 {
+		if fd, err := bare.OpenAt(dir, service.Pipe, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == 0 {
+			e.pipe = int32(fd)
+		}
+		bare.Close(dir)
+	}
+	bare.Close(both)
 }
 
 // resume starts a supervisor while everything stops, if one that was killed, by now or

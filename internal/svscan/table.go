@@ -17,6 +17,9 @@ type entry struct {
 	logged bool  // and has one
 	begin  int64 // before which it is not looked into, since boot in ns
 	pipe   int32 // both ends of the pipe to the log; -1 if there is none
+	ending bool  // it is for reading only, so that the log comes to its end
+	unread int32 // what was in it when the log was started for the rest, in bytes
+	until  int64 // when to give up starting it, since boot in ns; 0 if it is not to be started
 	of     [2]supervisor
 	size   uint8       // of the name
 	path   bare.Buffer // the name and "/log"; the next entry in this place uses it again
