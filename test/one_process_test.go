@@ -100,9 +100,7 @@ func TestOneProcessSupervisesServicesAndLogs(t *testing.T) {
 	y.await("the end of both", func() bool { all := y.pairs(); return all[hidden].others == nil && all[hidden+"/log"].others == nil })
 	must(os.Rename(hidden, b))
 	y.alone(a, b, b+"/log", down)
-	if got := textOf(b + "/lines"); got != strings.Repeat("begun\n", 3) {
-		t.Errorf("the log has %q", got)
-	}
+	y.await("a line of each start", func() bool { return textOf(b+"/lines") == strings.Repeat("begun\n", 3) })
 	y.stop(svscan)
 	if left := y.tenants(); left != nil {
 		t.Errorf("left running:\n%s", y.list())
