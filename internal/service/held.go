@@ -8,7 +8,8 @@ import (
 
 // Supervisor looks for a running supervisor of the service directory dir, a name
 // that is relative to the working directory. Held tells that there is one; pidfd is
-// its process, or -1 if it cannot be told which one that is, as with daemontools'.
+// its process, or -1 if it cannot be told which one that is, as with daemontools'. If there
+// is none, pid is that of one that has gone, while somebody still has its lock.
 func Supervisor(dir string, boot Boot) (held bool, pid, pidfd int) {
 	var room [unix.PathMax]byte
 	n := copy(room[:], dir)

@@ -59,8 +59,9 @@ func (s *Service) open(p *bare.Process, place int) bare.Exit {
 }
 
 // takeLock opens the lock file and locks it. The process of a supervisor that was
-// killed just now may hold the lock for a moment, until it has recorded itself: longer
-// where there is much else to do. Then the supervisor on record is gone.
+// killed just now may hold the lock for a moment, until it has recorded itself, or a
+// svscan that looks who has it: longer where there is much else to do. Then no supervisor
+// that lives is on record.
 func takeLock(dir int) (fd int, err bare.Errno) {
 	fd, err = bare.OpenAt(dir, service.Lock, unix.O_RDWR|unix.O_CREAT|unix.O_NONBLOCK|unix.O_CLOEXEC, 0o600)
 	if err != 0 {
@@ -69,15 +70,15 @@ func takeLock(dir int) (fd int, err bare.Errno) {
 	const few, most, pause = 10, 200, 10e6
 	for try := 1; ; try++ {
 		err = bare.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
-		if err != unix.EWOULDBLOCK || try > few && (many || try > most || !wasLeft(fd)) {
+		if err != unix.EWOULDBLOCK || try > few && (many || try > most || isOnRecord(fd)) {
 			return fd, err
 		}
 		bare.Sleep(pause)
 	}
 }
 
-// wasLeft tells whether the supervisor on record has gone.
-func wasLeft(lock int) bool {
+// isOnRecord tells whether the supervisor on record lives.
+func isOnRecord(lock int) bool {
 	record, found := service.ReadRecord(lock, service.OfSupervise, boot)
 	if found != service.ThisOne {
 		return false
@@ -86,7 +87,7 @@ func wasLeft(lock int) bool {
 	if pidfd >= 0 {
 		bare.Close(pidfd)
 	}
-	return pidfd < 0 && err == 0
+	return pidfd >= 0 || err != 0
 }
 
 // isSupervised tells whether somebody reads the other end of ok, although the lock is

@@ -93,9 +93,21 @@ func start(p *bare.Process, place, which int, now int64) int64 {
 	case s.pid == unknown && now < s.started+again:
 		return s.started + again
 	}
-	s.started = now
 	dir := e.dir(which)
-	if held, pid, pidfd := service.Supervisor(dir, supervise.Boot()); held {
+	held, pid, pidfd := service.Supervisor(dir, supervise.Boot())
+	switch {
+	case held || pid == 0:
+		s.passing = 0
+	case s.passing == 0:
+		s.passing = now
+		return now + soon
+	case now < s.passing+patience:
+		return now + soon
+	default:
+		held = true // by one that puts no record there
+	}
+	s.started = now
+	if held {
 		if pidfd >= 0 && ours(pid) {
 			bare.Close(pidfd) // the directory has another name, which counts
 			s.pid = 0
@@ -256,6 +268,9 @@ func become(p *bare.Process, e *entry, which int) bare.Exit {
 	return p.FatalErrno(err, "unable to start supervise ", name)
 }
 
+// soon is when svscan looks again at what changes in a moment.
+const soon = second / 20
+
 // patience is how long svscan waits when it stops: for a supervisor to begin, and for a
 // log to end by itself.
 const patience = 5 * second
@@ -265,7 +280,6 @@ const patience = 5 * second
 // terminated only if it does not end by itself. Stop returns when to look at the
 // service again.
 func stop(p *bare.Process, place int, now int64) int64 {
-	const soon = second / 20
 	e := services.At(place)
 	s, l := &e.of[main], &e.of[log]
 	if e.other {
