@@ -22,12 +22,13 @@ type rotated struct {
 	bytes              int64  // in current, those in out not counted
 	begun              int64  // when current was begun, since boot in ns
 	inode, born        uint64 // of current; when it was made, likewise, in 7 bytes
-	since              int64  // bytes written since the journal began with what is in it
-	skip               int64  // bytes to come that are written already
+	inodeOfDir         uint64
+	since              int64 // bytes written since the journal began with what is in it
+	skip               int64 // bytes to come that are written already
 
 	out      uintptr // room for outSize bytes
 	n        int     // in it
-	careful  bool    // current is nearly full: what is written counts for where it ends
+	settled  int     // of these, what 0.76 would have written
 	selected bool    // the line is for it
 }
 
@@ -50,42 +51,63 @@ const (
 	newState  = "newstate"
 )
 
-// put writes a piece of a line, as 0.76 collects it: that decides on where a file ends
-// when it is nearly full.
-func (l *rotated) put(p *bare.Process, b []byte) {
-	if !l.careful {
-		if l.n+len(b) > outSize {
-			l.flush(p)
-		}
-		l.n += copy(bare.BytesAt(l.out+uintptr(l.n), outSize-l.n), b)
-		return
+// putLine writes the beginning of a line, which 0.76 collects in one piece.
+func (l *rotated) putLine(p *bare.Process, label, text []byte) {
+	n := len(label) + len(text)
+	if n > smallSize-(l.n-l.settled) {
+		l.settle(p)
 	}
-	if len(b) > smallSize-l.n {
-		l.flush(p)
-		if len(b) > smallSize {
-			l.write(p, b)
-			return
-		}
+	l.collect(p, label)
+	l.collect(p, text)
+	if n > smallSize {
+		l.settle(p)
 	}
-	l.n += copy(bare.BytesAt(l.out+uintptr(l.n), smallSize-l.n), b)
 }
 
-// putBytes is put for bytes that 0.76 collects one by one.
+// putBytes writes bytes that 0.76 collects one by one.
 func (l *rotated) putBytes(p *bare.Process, b []byte) {
-	for l.careful && len(b) > smallSize-l.n {
-		fits := smallSize - l.n
-		copy(bare.BytesAt(l.out+uintptr(l.n), fits), b)
-		l.n, b = smallSize, b[fits:]
-		l.flush(p)
+	for {
+		fits := min(smallSize-(l.n-l.settled), len(b))
+		l.collect(p, b[:fits])
+		if b = b[fits:]; len(b) == 0 {
+			return
+		}
+		l.settle(p)
 	}
-	l.put(p, b)
+}
+
+// collect takes a piece of at most lineMax bytes.
+func (l *rotated) collect(p *bare.Process, b []byte) {
+	if l.n+len(b) > outSize {
+		l.spill(p)
+	}
+	l.n += copy(bare.BytesAt(l.out+uintptr(l.n), outSize-l.n), b)
+}
+
+// settle is called where 0.76 would write what it has collected. Here that may wait, if
+// current does not end with it.
+func (l *rotated) settle(p *bare.Process) {
+	if l.bytes+int64(l.n) < l.size-slack {
+		l.settled = l.n
+		return
+	}
+	piece := bare.BytesAt(l.out+uintptr(l.settled), l.n-l.settled)
+	l.write(p, bare.BytesAt(l.out, l.settled))
+	l.write(p, piece)
+	l.n, l.settled = 0, 0
+}
+
+// spill writes what is settled.
+func (l *rotated) spill(p *bare.Process) {
+	out := bare.BytesAt(l.out, l.n)
+	l.write(p, out[:l.settled])
+	l.n, l.settled = copy(out, out[l.settled:]), 0
 }
 
 // flush writes what has been collected.
 func (l *rotated) flush(p *bare.Process) {
-	n := l.n
-	l.n = 0
-	l.write(p, bare.BytesAt(l.out, n))
+	l.settle(p)
+	l.spill(p)
 }
 
 // write appends to current, and begins a new one when it is full.
