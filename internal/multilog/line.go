@@ -154,36 +154,18 @@ func firstOf(found uint64) int {
 // and returns how much of the text and of the room it has used up to the last place where
 // 0.76 would read again: the first one of these is block.
 func fill(out, text []byte, s *stamp, block int) (used, made int) {
+	from, to := uintptr(unsafe.Pointer(unsafe.SliceData(text))), uintptr(unsafe.Pointer(unsafe.SliceData(out)))
 	i, o := 0, 0
 	lines, full := 0, 0 // i and o behind the last line
 	for o+len(s.text) <= len(out) {
 		*(*[len(s.text)]byte)(unsafe.Pointer(&out[o])) = s.text
 		o += s.n
-		for {
-			if i+8 > len(text) || o+8 > len(out) {
-				if i == len(text) || o == len(out) {
-					return used, made
-				}
-				c := text[i]
-				out[o] = c
-				i++
-				o++
-				if c == '\n' {
-					break
-				}
-				continue
-			}
-			eight := *(*uint64)(unsafe.Pointer(&text[i]))
-			*(*uint64)(unsafe.Pointer(&out[o])) = eight
-			if found := newlinesIn(eight); found != 0 {
-				n := firstOf(found) + 1
-				i += n
-				o += n
-				break
-			}
-			i += 8
-			o += 8
+		n := copyLine(to+uintptr(o), from+uintptr(i), min(len(text)-i, len(out)-o))
+		if n == 0 {
+			break
 		}
+		i += n
+		o += n
 		if i >= block {
 			if i == block {
 				lines, full = i, o

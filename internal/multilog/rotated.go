@@ -297,7 +297,7 @@ func (l *rotated) finish(p *bare.Process, file, code string) {
 }
 
 // makeFit removes the oldest file, if there are too many, too much, or it is too old;
-// fits tells that none had to be removed.
+// fits tells that no other has to go.
 func (l *rotated) makeFit() (fits bool, err bare.Errno) {
 	fd, err := bare.OpenAt(l.dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != 0 {
@@ -337,7 +337,7 @@ func (l *rotated) makeFit() (fits bool, err bare.Errno) {
 	if bare.Unlink(l.dir, first) != 0 {
 		return true, 0 // 0.76 does not look either, and would try for ever
 	}
-	return false, 0
+	return count-1 < l.num && l.total == 0 && l.age == 0, 0
 }
 
 // older tells whether the label of a name is before that of another.
