@@ -50,7 +50,7 @@ const journalName = "journal"
 //	48  2  how long the beginning of a line before it is, which is at the end of the head
 //	56 40  for each log: the inodes of its directory and of current, the size of
 //	       current, how many bytes of the output are in older files, each in 8; 1 if it
-//	       gets the line that the data begins in; in 7, when current was made, in
+//	       gets the line that the text begins in; in 7, when current was made, in
 //	       nanoseconds, because an inode may come back
 const (
 	journalMagic = "journal2"
@@ -100,13 +100,15 @@ func (j *journalFile) open(p *bare.Process, l *rotated) {
 	}
 	if err != 0 {
 		p.WarnErrno(err, "unable to open ", l.name.String(), "/", journalName)
+		clear(j.head[:])
 		return
 	}
 	bare.SetPipeSize(j.in, readMax)
 	j.on, input.at = true, j.at+textStart
 }
 
-// load takes over the newest head that counts. One may have been left by another boot.
+// load takes over the newest head that counts, if both are of this boot and the file has
+// not been cut off.
 func (j *journalFile) load() {
 	var heads [2 * headSize]byte
 	n, _ := bare.ReadAt(j.fd, heads[:], 0)
@@ -114,7 +116,6 @@ func (j *journalFile) load() {
 		head := heads[at : at+headSize]
 		if n < len(heads) || string(head[:8]) != journalMagic || service.Boot(head[8:32]) != j.boot {
 			clear(j.head[:])
-			j.turn = 0
 			return
 		}
 		turn := getWord(head[32:40])
@@ -122,6 +123,11 @@ func (j *journalFile) load() {
 			j.turn = turn
 			copy(j.head[:], head)
 		}
+	}
+	line, text := getWord(j.head[48:50]), getWord(j.head[44:48])
+	size := bare.StatOpen(j.fd).Size
+	if line > lineMax || line+text > readMax || textStart+int64(line+text) > size {
+		clear(j.head[:])
 	}
 }
 
@@ -154,13 +160,23 @@ func (j *journalFile) begin(p *bare.Process) (text int) {
 	copy(j.head[0:8], journalMagic)
 	copy(j.head[8:32], j.boot[:])
 	j.head[41] = 0
-	for i := range script.logs.Len() {
-		j.noteLog(i, script.logs.At(i))
-	}
+	j.noteLogs()
 	j.write(p)
 	j.write(p)
 	j.putLine(p)
 	return text
+}
+
+// noteLogs notes how far each log is, and for which the line is that the text begins in.
+func (j *journalFile) noteLogs() {
+	for i := range script.logs.Len() {
+		l := script.logs.At(i)
+		j.noteLog(i, l)
+		j.entry(i)[32] = 0
+		if l.selected {
+			j.entry(i)[32] = 1
+		}
+	}
 }
 
 func (j *journalFile) noteLog(place int, l *rotated) {
@@ -169,10 +185,6 @@ func (j *journalFile) noteLog(place int, l *rotated) {
 	putWord(b[8:16], l.inode)
 	putWord(b[16:24], uint64(l.bytes))
 	putWord(b[24:32], uint64(l.since+l.skip))
-	b[32] = 0
-	if l.selected {
-		b[32] = 1
-	}
 	putWord(b[33:40], l.born)
 }
 
@@ -252,9 +264,10 @@ func (j *journalFile) enlarge(p *bare.Process) {
 	for at := 0; at < readMax; at += len(sink) {
 		if err := bare.WriteAt(j.fd, sink[:], int64(textStart+at)); err != 0 {
 			script.logs.At(0).warn(p, err, "unable to write ", journalName)
-			return
+			break
 		}
 	}
+	j.putLine(p)
 }
 
 // commit notes that what was read stands in the logs, but for the beginning of a line.
@@ -266,10 +279,9 @@ func (j *journalFile) commit(p *bare.Process, line []byte) {
 	putWord(j.head[44:48], 0)
 	putWord(j.head[48:50], uint64(copy(j.head[linePlace:], line)))
 	for i := range script.logs.Len() {
-		l := script.logs.At(i)
-		l.since = 0
-		j.noteLog(i, l)
+		script.logs.At(i).since = 0
 	}
+	j.noteLogs()
 	j.write(p)
 	j.putLine(p)
 }
