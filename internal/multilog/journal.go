@@ -248,8 +248,8 @@ func (j *journalFile) take(p *bare.Process, b []byte) (n int, err bare.Errno) {
 	j.head[41], j.head[42], j.head[markPlace] = 1, ^b[0], ^b[0]
 	putWord(j.head[44:48], uint64(n))
 	mark := j.write(p)
-	j.head[41] = 0 // in the next one
-	sink[0] = 0    // it is there
+	j.head[41] = 0                    // in the next one
+	sink[0], sink[len(sink)-1] = 0, 0 // its pages are there
 	for {
 		if _, err = bare.ReadAway(0, mark, sink[:], n); err == 0 {
 			return n, 0

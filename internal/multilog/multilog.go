@@ -138,8 +138,8 @@ func wait(p *bare.Process, events int) {
 				until = min(until, l.begun+l.every*1e9)
 			}
 		}
-		if input.fat && until > bare.SinceBoot()+idle {
-			until = bare.SinceBoot() + idle
+		if input.fat {
+			until = min(until, bare.SinceBoot()+idle)
 		}
 		readable, signalled := bare.WaitForTwo(0, events, until)
 		for signalled {
@@ -152,7 +152,10 @@ func wait(p *bare.Process, events int) {
 				signalled = false
 			}
 		}
-		now := bare.SinceBoot()
+		now := int64(0)
+		if until != bare.Never {
+			now = bare.SinceBoot()
+		}
 		for i := range script.logs.Len() {
 			l := script.logs.At(i)
 			if l.bytes > 0 && (asked.rotate || l.every > 0 && now >= l.begun+l.every*1e9) {
