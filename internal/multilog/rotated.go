@@ -23,6 +23,7 @@ type rotated struct {
 	begun              int64  // when current was begun, since boot in ns
 	inode, born        uint64 // of current; when it was made, likewise, in 7 bytes
 	inodeOfDir         uint64
+	begunTo            int64 // how much of current the kernel writes to disk already
 	since              int64 // bytes written since the journal began with what is in it
 	skip               int64 // bytes to come that are written already
 
@@ -38,6 +39,10 @@ const (
 	outSize   = 128 << 10
 	smallSize = 512
 )
+
+// early is how much is given to the disk at once, so that it has less to do when the file
+// is big enough and everything waits for it, in bytes.
+const early = 512 << 10
 
 // slack is how far from its size a log is big enough if a line ends there, in bytes.
 const slack = 2000
@@ -134,6 +139,10 @@ func (l *rotated) write(p *bare.Process, b []byte) {
 		}
 		l.bytes += int64(n)
 		l.since += int64(n)
+		if l.bytes >= l.begunTo+early {
+			bare.BeginWriting(l.current, l.begunTo, l.bytes-l.begunTo)
+			l.begunTo = l.bytes
+		}
 		if l.bytes >= l.size-slack && b[n-1] == '\n' {
 			l.rotate(p)
 		}
@@ -195,7 +204,7 @@ func (l *rotated) create(p *bare.Process) {
 		}
 		l.pause(p, err, "unable to create ", "/"+current+", pausing")
 	}
-	l.bytes, l.begun = 0, bare.SinceBoot()
+	l.bytes, l.begunTo, l.begun = 0, 0, bare.SinceBoot()
 	l.identify()
 	for {
 		err := bare.Fchmod(l.current, 0o644)
