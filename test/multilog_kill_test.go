@@ -1,8 +1,8 @@
 package test
 
 // Not tested in this file: a machine that goes down; a kill of the processor alone;
-// input that is no pipe, of which what was read is lost; file systems that splice(2)
-// cannot write to.
+// input that is no pipe, of which what was read is lost; file systems that mmap(2)
+// cannot share.
 
 import (
 	"bytes"
@@ -138,17 +138,17 @@ var killScripts = []killScript{
 	{"three logs", []string{"t", "s4096", "n100000", "./a", "s6000", "-*x*", "./b", "+*", "s5000", "./c"}, []int{20, 600}, 40},
 	{"a processor", []string{"s4096", "n100000", "!cat", "./a"}, []int{600}, 30},
 	{"long lines", []string{"s4096", "n100000", "./a", "s20000", "./b"}, []int{20, 9000, 3000}, 12},
-	{journalIsShortened, []string{"s16000000", "n100000", "./a"}, []int{2000}, 0},
+	{pipeIsFull, []string{"s16000000", "n100000", "./a"}, []int{2000}, 0},
 	{"a line that is longer than what is read at once", []string{"n100000", "./a", "-*x*", "./b"}, []int{300000}, 3},
+	{"a long line that is not for a log that is rotated after it", []string{"n100000", "./a", "-*t*", "s4096", "./b"}, append(slices.Repeat([]int{20}, 300), 150000, 150000), 700},
 }
 
-// The journal is made short when it is longer than a megabyte, and then half a line is
-// left in it.
-const journalIsShortened = "as much as a pipe holds, and half a line"
+// Of many batches each begins in the middle of a line, and half a line is left.
+const pipeIsFull = "as much as a pipe holds, and half a line"
 
 // fill puts the script's lines into the FIFO.
 func (k *killScript) fill(f *flood) {
-	if k.name != journalIsShortened {
+	if k.name != pipeIsFull {
 		f.fill(k.count)
 		return
 	}
@@ -174,13 +174,13 @@ func (k *killScript) check(f *flood) string {
 			continue
 		}
 		isFor := every
-		if log == "b" && slices.Contains(k.words, "-*x*") {
+		if at := slices.IndexFunc(k.words, func(word string) bool { return word[0] == '-' }); log == "b" && at >= 0 {
 			// A simple pattern sees a thousand bytes, its label included.
 			seen := 1000
 			if stamped {
 				seen -= 26
 			}
-			isFor = func(line []byte) bool { return !bytes.Contains(line[:min(len(line), seen)], []byte("x")) }
+			isFor = func(line []byte) bool { return !bytes.Contains(line[:min(len(line), seen)], []byte(k.words[at][2:3])) }
 		}
 		if text := f.missing(log, stamped, isFor); text != "" {
 			return log + ": " + text
@@ -253,7 +253,7 @@ func TestLinesSurviveKillsAtEverySystemCall(t *testing.T) {
 			}
 			// Each stop once, then by chance.
 			rounds := multilogRounds()
-			if k.name == journalIsShortened {
+			if k.name == pipeIsFull {
 				rounds /= 2 // it takes longer
 			}
 			order := random.Perm(all)
@@ -265,7 +265,7 @@ func TestLinesSurviveKillsAtEverySystemCall(t *testing.T) {
 				stop := 1 + order[round%all]
 				for last := 1 + random.IntN(4); last > 0; last-- {
 					term := 0
-					if k.lengths[0] < 100000 && k.count > 0 && random.IntN(5) == 0 { // or it is read byte by byte
+					if random.IntN(5) == 0 {
 						term = 1 + random.IntN(all)
 					}
 					stops, call := f.runUntil(stop, term, stdin, k.words)
@@ -410,6 +410,40 @@ func TestLinesSurviveRandomKillsInAFlood(t *testing.T) {
 			}
 			t.Logf("%d lines, %d kills", len(f.lines), rounds)
 		})
+	}
+}
+
+// A pipe with O_DIRECT keeps each write apart, and a read takes one of them.
+func TestLinesSurviveKillsInPackets(t *testing.T) {
+	f := newFlood(t, uint64(firstSeed(t)), 20, 20, 3000)
+	fds := make([]int, 2)
+	must(unix.Pipe2(fds, unix.O_DIRECT|unix.O_CLOEXEC))
+	stdin, w := os.NewFile(uintptr(fds[0]), "r"), os.NewFile(uintptr(fds[1]), "w")
+	defer stdin.Close()
+	text := f.add(3000)
+	go func() {
+		defer w.Close()
+		for i := 0; len(text) > 0; i++ {
+			n := min(1+i*7%4000, len(text))
+			if _, err := w.Write(text[:n]); err != nil {
+				panic(err)
+			}
+			text = text[n:]
+		}
+	}()
+	for range multilogRounds() / 3 {
+		cmd := f.command(fused, "s4096", "n100000", "./a")
+		cmd.Stdin = stdin
+		must(cmd.Start())
+		time.Sleep(time.Duration(f.ExpFloat64() * 4e6))
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
+	if got := f.run(t, fused, stdin, "s4096", "n100000", "./a"); got != "exit 0" {
+		t.Error(got)
+	}
+	if text := f.missing("a", false, func([]byte) bool { return true }); text != "" {
+		t.Error(text)
 	}
 }
 

@@ -37,3 +37,9 @@ func ReadAt(fd int, p []byte, offset int64) (n int, err Errno) {
 	r, _, err := unix.RawSyscall6(unix.SYS_PREAD64, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(offset), 0, 0)
 	return int(r), err
 }
+
+// BeginWriting begins to write n bytes of an open file to the disk, and does not wait.
+func BeginWriting(fd int, offset, n int64) {
+	const begin = 2 // SYNC_FILE_RANGE_WRITE
+	unix.RawSyscall6(unix.SYS_SYNC_FILE_RANGE, uintptr(fd), uintptr(offset), uintptr(n), begin, 0, 0)
+}

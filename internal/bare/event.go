@@ -71,10 +71,10 @@ func (p Poll) At(i int) Event { return Event{ready[i].Fd, ready[i].Pad} }
 // is some; until is as for Until.
 func WaitForTwo(first, second int, until int64) (one, other bool) {
 	poll := [...]unix.PollFd{{Fd: int32(first), Events: unix.POLLIN}, {Fd: int32(second), Events: unix.POLLIN}}
-	limit := unix.NsecToTimespec(max(until-SinceBoot(), 0))
-	at := uintptr(unsafe.Pointer(&limit))
-	if until == Never {
-		at = 0
+	limit, at := unix.Timespec{}, uintptr(0)
+	if until != Never {
+		limit = unix.NsecToTimespec(max(until-SinceBoot(), 0))
+		at = uintptr(unsafe.Pointer(&limit))
 	}
 	unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&poll)), uintptr(len(poll)), at, 0, 0, 0)
 	return poll[0].Revents != 0, poll[1].Revents != 0

@@ -244,12 +244,30 @@ func (d *Directory) Next() (name string, err Errno) {
 	return textAt(uintptr(unsafe.Pointer(&entry.Name))), 0
 }
 
-// SpliceAt moves at most n bytes from a pipe to an offset of a file, without waiting for
-// any. 0 is the end of the pipe; EINVAL means that this pipe is none or that the file
-// cannot take them.
-func SpliceAt(pipe, file int, offset int64, n int) (moved int, err Errno) {
+// Tee duplicates at most n bytes of a pipe in another one, without taking or waiting for
+// any. 0 is the end of the pipe; EINVAL means that it is none.
+func Tee(pipe, to, n int) (there int, err Errno) {
 	for {
-		r, _, err := unix.RawSyscall6(unix.SYS_SPLICE, uintptr(pipe), 0, uintptr(file), uintptr(unsafe.Pointer(&offset)), uintptr(n), unix.SPLICE_F_NONBLOCK)
+		r, _, err := unix.RawSyscall6(unix.SYS_TEE, uintptr(pipe), uintptr(to), uintptr(n), unix.SPLICE_F_NONBLOCK, 0, 0)
+		if err != unix.EINTR {
+			return int(r), err
+		}
+	}
+}
+
+// ReadAway reads n bytes in one call, the first one to an address and the rest to nowhere:
+// all over the sink, which is as long as a page.
+func ReadAway(fd int, first uintptr, sink []byte, n int) (got int, err Errno) {
+	var parts [64]struct{ at, n uintptr }
+	parts[0].at, parts[0].n = first, 1
+	count, left := 1, n-1
+	for ; left > 0 && count < len(parts); count++ {
+		part := min(left, len(sink))
+		parts[count].at, parts[count].n = uintptr(unsafe.Pointer(unsafe.SliceData(sink))), uintptr(part)
+		left -= part
+	}
+	for {
+		r, _, err := unix.RawSyscall(unix.SYS_READV, uintptr(fd), uintptr(unsafe.Pointer(&parts)), uintptr(count))
 		if err != unix.EINTR {
 			return int(r), err
 		}

@@ -87,6 +87,12 @@ func Scratch(n int) []byte {
 // memory.
 func Map(n int) (at uintptr, ok bool) { return mapped(n) }
 
+// MapShared is the address of the first n bytes of a file.
+func MapShared(fd, n int) (at uintptr, err Errno) {
+	at, _, err = unix.RawSyscall6(sysMmap, 0, uintptr(n), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED, uintptr(fd), 0)
+	return at, err
+}
+
 // BytesAt is n bytes of memory from Map.
 func BytesAt(at uintptr, n int) []byte { return bytesAt(at, n) }
 

@@ -7,44 +7,71 @@ import (
 	"catena/internal/service"
 )
 
-// What is read leaves the pipe for the journal, a file in the first log, and is there
-// until it stands in the logs. The kernel moves it (splice(2)), so there is no moment in
-// which it is in neither: the journal is longer by exactly what has left the pipe,
-// whenever the process is killed.
+// What is read stands in the journal, a file in the first log, before it leaves the pipe,
+// and until it stands in the logs. It is duplicated from the pipe, which keeps it, into a
+// second one (tee(2)), and read from there into the file, which is mapped: its pages are
+// used again and again. Then it is read from the pipe itself, to nowhere but for its first
+// byte. That one goes to the head of the journal, where something else has stood: so in one
+// system call the text leaves the pipe and the journal says so, and wherever the process is
+// killed the text is either in the pipe or in the journal.
 //
-// Its head says how far the logs are: where what is not in them yet begins, and how
-// long each file was then. The next multilog cuts the files to that length and goes on
-// from there, so every line is in its log once. The head is written in one call within
-// a page, which a kill does not tear.
+// That read takes all or nothing. Nobody else takes from the pipe, so as much as was
+// duplicated is there, and then the kernel does not wait, but for a page that it reads to:
+// the one with the mark, which comes first, and one that has just been written to.
 //
-// Where the input is not a pipe, or the file system cannot do that, there is none.
+// The head says how far the logs are, too. There are two of them, written in turn, each in
+// one call within a page, which a kill does not tear; the newest that counts is the head.
+//
+//	killed                         what the next one finds
+//	before the head is written     the head before; the text is in the pipe
+//	before the pipe is read        the same, because the mark says that the new one does
+//	                               not count
+//	before the logs are written    the text in the journal, and how long each log was
+//	                               without it: the logs are cut to that, and it is written
+//	                               again, so every line is in its log once
+//	after the head is written      a head without a text
+//
+// The beginning of a line that cannot be written yet is in the head, and in front of the
+// text as well.
+//
+// Where the input is not a pipe, or the file system cannot map files, there is no journal.
 const journalName = "journal"
 
-// The head of the journal, in bytes. Numbers are little-endian.
+// A head, in bytes. Numbers are little-endian.
 //
-//	 0  8  "journal1"
+//	 0  8  "journal2"
 //	 8 24  the beginning of the boot id
-//	32  8  where the data begins that is not in the logs
-//	40  1  1 if it begins within a line
-//	48 40  for each log: the inodes of its directory and of current, the size of
+//	32  8  how many heads there were before
+//	40  1  1 if what comes begins within a line, the beginning of which has been written
+//	41  1  1 if the head counts only if the next two bytes differ
+//	42  1  what the mark was
+//	43  1  the mark
+//	44  4  how long the text is
+//	48  2  how long the beginning of a line before it is, which is at the end of the head
+//	56 40  for each log: the inodes of its directory and of current, the size of
 //	       current, how many bytes of the output are in older files, each in 8; 1 if it
-//	       gets the line that the data begins in; in 7, when current was made, in
+//	       gets the line that the text begins in; in 7, when current was made, in
 //	       nanoseconds, because an inode may come back
 const (
-	journalMagic = "journal1"
-	headSize     = 48
+	journalMagic = "journal2"
+	markPlace    = 43
+	logsPlace    = 56
 	entrySize    = 40
-	dataStart    = 4096
-	mostLogs     = (dataStart - headSize) / entrySize
-	journalMost  = 1 << 20 // when it is made short again, in bytes
+	linePlace    = headSize - lineMax
+	headSize     = 4096
+	mostLogs     = (linePlace - logsPlace) / entrySize
+	textStart    = 2 * headSize
+	journalSize  = textStart + readMax
 )
 
 type journalFile struct {
-	on         bool
-	fd         int
-	start, end int64 // of the data that is not in the logs
-	boot       service.Boot
-	head       [dataStart]byte
+	on      bool
+	fd      int
+	at      uintptr // where it is mapped
+	in, out int     // of the second pipe
+	turn    uint64  // of the head
+	boot    service.Boot
+	head    [headSize]byte
 }
 
 var journal journalFile
@@ -56,36 +83,62 @@ func (j *journalFile) open(p *bare.Process, l *rotated) {
 		return
 	}
 	limit, err := bare.Getrlimit(unix.RLIMIT_FSIZE)
-	if err == 0 && limit.Cur < 2*journalMost {
+	if err == 0 && limit.Cur < journalSize {
 		return // it would die of that
 	}
 	j.boot = service.ThisBoot()
-	fd, err := bare.OpenAt(l.dir, journalName, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+	j.fd, err = bare.OpenAt(l.dir, journalName, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+	if err == 0 {
+		j.load()
+		err = bare.Truncate(j.fd, journalSize)
+	}
+	if err == 0 {
+		j.at, err = bare.MapShared(j.fd, journalSize)
+	}
+	if err == 0 {
+		j.out, j.in, err = bare.Pipe(unix.O_NONBLOCK | unix.O_CLOEXEC)
+	}
 	if err != 0 {
 		p.WarnErrno(err, "unable to open ", l.name.String(), "/", journalName)
-		return
-	}
-	j.fd, j.on = fd, true
-	n, _ := bare.ReadAt(fd, j.head[:], 0)
-	if n < dataStart || string(j.head[:8]) != journalMagic || service.Boot(j.head[8:32]) != j.boot {
 		clear(j.head[:])
-		j.start, j.end = dataStart, dataStart
 		return
 	}
-	j.start, j.end = int64(getWord(j.head[32:40])), bare.StatOpen(fd).Size
-	if j.start >= j.end {
-		j.start, j.end = dataStart, dataStart
+	bare.SetPipeSize(j.in, readMax)
+	j.on, input.at = true, j.at+textStart
+}
+
+// load takes over the newest head that counts, if both are of this boot and the file has
+// not been cut off.
+func (j *journalFile) load() {
+	var heads [2 * headSize]byte
+	n, _ := bare.ReadAt(j.fd, heads[:], 0)
+	for at := 0; at < len(heads); at += headSize {
+		head := heads[at : at+headSize]
+		if n < len(heads) || string(head[:8]) != journalMagic || service.Boot(head[8:32]) != j.boot {
+			clear(j.head[:])
+			return
+		}
+		turn := getWord(head[32:40])
+		if counts := head[41] == 0 || head[42] != head[markPlace]; counts && turn >= j.turn {
+			j.turn = turn
+			copy(j.head[:], head)
+		}
+	}
+	line, text := getWord(j.head[48:50]), getWord(j.head[44:48])
+	size := bare.StatOpen(j.fd).Size
+	if line > lineMax || line+text > readMax || textStart+int64(line+text) > size {
+		clear(j.head[:])
 	}
 }
 
 // left takes over what the journal says of a log. It returns the inode and the size of
 // current, or false if the journal does not know that log.
 func (j *journalFile) left(place int, l *rotated) (inode, born uint64, size int64, known bool) {
-	if !j.on || string(j.head[:8]) != journalMagic {
+	if string(j.head[:8]) != journalMagic {
 		return 0, 0, 0, false
 	}
 	b := j.entry(place)
-	if getWord(b[0:8]) != bare.StatOpen(l.dir).Inode {
+	if getWord(b[0:8]) != l.inodeOfDir {
 		return 0, 0, 0, false
 	}
 	l.skip, l.selected = int64(getWord(b[24:32])), b[32] != 0
@@ -93,55 +146,57 @@ func (j *journalFile) left(place int, l *rotated) (inode, born uint64, size int6
 }
 
 func (j *journalFile) entry(place int) []byte {
-	return j.head[headSize+place*entrySize:][:entrySize]
+	return j.head[logsPlace+place*entrySize:][:entrySize]
 }
 
-// begin is called once the logs are open.
-func (j *journalFile) begin(p *bare.Process) {
+// begin is called once the logs are open. It returns how much text there is that the logs
+// lack. Both heads are written: one may be of another boot, or none.
+func (j *journalFile) begin(p *bare.Process) (text int) {
 	if !j.on {
-		return
+		return 0
 	}
+	input.inside, input.n = j.head[40] != 0, int(getWord(j.head[48:50]))
+	text = int(getWord(j.head[44:48]))
 	copy(j.head[0:8], journalMagic)
 	copy(j.head[8:32], j.boot[:])
-	if j.start == j.end {
-		j.cut(p) // first, or what is in it might be taken for left over
-		return
-	}
-	j.note(p)
+	j.head[41] = 0
+	j.noteLogs()
+	j.write(p)
+	j.write(p)
+	j.putLine(p)
+	return text
 }
 
-// note writes the head, with every log as it is.
-func (j *journalFile) note(p *bare.Process) {
-	putWord(j.head[32:40], uint64(j.start))
-	j.head[40] = 0
-	if input.inside {
-		j.head[40] = 1
-	}
+// noteLogs notes how far each log is, and for which the line is that the text begins in.
+func (j *journalFile) noteLogs() {
 	for i := range script.logs.Len() {
 		l := script.logs.At(i)
 		j.noteLog(i, l)
+		j.entry(i)[32] = 0
+		if l.selected {
+			j.entry(i)[32] = 1
+		}
 	}
-	j.write(p)
 }
 
 func (j *journalFile) noteLog(place int, l *rotated) {
 	b := j.entry(place)
-	putWord(b[0:8], bare.StatOpen(l.dir).Inode)
+	putWord(b[0:8], l.inodeOfDir)
 	putWord(b[8:16], l.inode)
 	putWord(b[16:24], uint64(l.bytes))
 	putWord(b[24:32], uint64(l.since+l.skip))
-	b[32] = 0
-	if l.selected {
-		b[32] = 1
-	}
 	putWord(b[33:40], l.born)
 }
 
-func (j *journalFile) write(p *bare.Process) {
+// write writes the head over the one before the last, and returns where its mark is.
+func (j *journalFile) write(p *bare.Process) (mark uintptr) {
+	j.turn++
+	putWord(j.head[32:40], j.turn)
+	place := j.turn % 2 * headSize
 	for {
-		err := bare.WriteAt(j.fd, j.head[:], 0)
+		err := bare.WriteAt(j.fd, j.head[:], int64(place))
 		if err == 0 {
-			return
+			return j.at + uintptr(place) + markPlace
 		}
 		script.logs.At(0).warn(p, err, "unable to write ", journalName)
 	}
@@ -162,79 +217,102 @@ func (j *journalFile) noteOne(p *bare.Process, l *rotated) {
 	}
 }
 
-// commit notes that the data before a place stands in the logs.
-func (j *journalFile) commit(p *bare.Process, n int) {
+// sink is where goes what nobody wants to read.
+var sink [4096]byte
+
+// take reads what is in the pipe into b, which is in the mapping, at most as much as fits,
+// after TERM no more than the line. It is in the journal then.
+func (j *journalFile) take(p *bare.Process, b []byte) (n int, err bare.Errno) {
+	there, err := bare.Tee(0, j.in, len(b))
+	if err != 0 || there == 0 {
+		return 0, err
+	}
+	n, err = bare.Read(j.out, b[:there])
+	if n < there || err != 0 { // as packets come one by one, they will here as well
+		for {
+			if more, err := bare.Read(j.out, sink[:]); err != 0 || more == 0 {
+				break
+			}
+		}
+	}
+	if err == unix.EFAULT {
+		j.enlarge(p)
+		return 0, unix.EAGAIN
+	}
+	if err != 0 {
+		return 0, err
+	}
+	if asked.exit {
+		n = min(newlineIn(b[:n])+1, n)
+	}
+	j.head[41], j.head[42], j.head[markPlace] = 1, ^b[0], ^b[0]
+	putWord(j.head[44:48], uint64(n))
+	mark := j.write(p)
+	j.head[41] = 0                    // in the next one
+	sink[0], sink[len(sink)-1] = 0, 0 // its pages are there
+	for {
+		if _, err = bare.ReadAway(0, mark, sink[:], n); err == 0 {
+			return n, 0
+		}
+		script.logs.At(0).warn(p, err, "unable to write ", journalName)
+	}
+}
+
+// enlarge is called when there was no place on the disk for a page of the mapping. It
+// writes to all of them, which tells why.
+func (j *journalFile) enlarge(p *bare.Process) {
+	for at := 0; at < readMax; at += len(sink) {
+		if err := bare.WriteAt(j.fd, sink[:], int64(textStart+at)); err != 0 {
+			script.logs.At(0).warn(p, err, "unable to write ", journalName)
+			break
+		}
+	}
+	j.putLine(p)
+}
+
+// commit notes that what was read stands in the logs, but for the beginning of a line.
+func (j *journalFile) commit(p *bare.Process, line []byte) {
+	j.head[40] = 0
+	if input.inside {
+		j.head[40] = 1
+	}
+	putWord(j.head[44:48], 0)
+	putWord(j.head[48:50], uint64(copy(j.head[linePlace:], line)))
 	for i := range script.logs.Len() {
 		script.logs.At(i).since = 0
 	}
-	if !j.on {
-		return
-	}
-	j.start += int64(n)
-	j.note(p)
+	j.noteLogs()
+	j.write(p)
+	j.putLine(p)
 }
 
-// shorten makes the journal short again, if it is long. What is left in it is at the
-// beginning of the input.
-func (j *journalFile) shorten(p *bare.Process) {
-	if !j.on || j.end <= journalMost {
-		return
-	}
-	if j.start == j.end {
-		j.cut(p)
-		return
-	}
-	l := script.logs.At(0)
-	const next = journalName + ".new"
-	fd, err := bare.OpenAt(l.dir, next, unix.O_RDWR|unix.O_CREAT|unix.O_TRUNC|unix.O_CLOEXEC, 0o600)
-	if err != 0 {
-		return // again next time
-	}
-	putWord(j.head[32:40], dataStart)
-	left := input.text[:j.end-j.start]
-	if err = bare.WriteAt(fd, j.head[:], 0); err == 0 {
-		err = bare.WriteAt(fd, left, dataStart)
-	}
-	if err == 0 {
-		err = bare.Rename(l.dir, next, journalName)
-	}
-	if err != 0 {
-		bare.Unlink(l.dir, next)
-		bare.Close(fd)
-		return
-	}
-	bare.Close(j.fd)
-	j.fd, j.start, j.end = fd, dataStart, dataStart+int64(len(left))
-}
-
-// cut empties the journal.
-func (j *journalFile) cut(p *bare.Process) {
-	bare.Truncate(j.fd, dataStart)
-	j.start, j.end = dataStart, dataStart
-	j.note(p)
-}
-
-// fill moves at most n bytes from standard input to the journal and reads them into b.
-func (j *journalFile) fill(p *bare.Process, b []byte) (n int, err bare.Errno) {
-	n, err = bare.SpliceAt(0, j.fd, j.end, len(b))
-	if err != 0 || n == 0 {
-		return n, err
-	}
-	j.read(p, b[:n])
-	return n, 0
-}
-
-// read reads what is behind the end into b, and counts it as data.
-func (j *journalFile) read(p *bare.Process, b []byte) {
-	for got := 0; got < len(b); {
-		n, err := bare.ReadAt(j.fd, b[got:], j.end)
-		if err != 0 || n == 0 {
-			script.logs.At(0).warn(p, err, "unable to read ", journalName)
-			continue
+// putLine puts the beginning of a line before the text to come.
+func (j *journalFile) putLine(p *bare.Process) {
+	line := j.head[linePlace:][:getWord(j.head[48:50])]
+	for len(line) > 0 {
+		err := bare.WriteAt(j.fd, line, textStart)
+		if err == 0 {
+			return
 		}
-		got += n
-		j.end += int64(n)
+		script.logs.At(0).warn(p, err, "unable to write ", journalName)
 	}
+}
+
+// shrink gives back all but the beginning of a line. The rest is zero from then on.
+func (j *journalFile) shrink() {
+	if bare.Truncate(j.fd, textStart+pageSize) == 0 {
+		bare.Truncate(j.fd, journalSize)
+	}
+}
+
+// leave does without a journal from now on.
+func (j *journalFile) leave() {
+	was := input.at
+	if input.mapAlone() {
+		copy(input.text(), bare.BytesAt(was, input.n))
+	}
+	j.remove()
+	j.on = false
 }
 
 // remove is called at the end, when there is nothing in it.

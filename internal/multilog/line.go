@@ -21,15 +21,26 @@ const (
 var input inputText
 
 type inputText struct {
-	text    [readMax]byte
-	n       int  // in text
-	fat     bool // much of text has been used
-	scanned int  // of these, without a newline
-	inside  bool // it begins within a line, the beginning of which has been written
-	block   int  // where a read of 0.76 would have ended
+	at      uintptr // of readMax bytes
+	n       int     // of these
+	fat     bool    // much of it has been used
+	scanned int     // of these, without a newline
+	inside  bool    // it begins within a line, the beginning of which has been written
+	block   int     // where a read of 0.76 would have ended
 	stamp   stamp
 	older   stamp // of the line at the beginning, which was read before the rest
 	oldEnd  int   // before which that line begins; 0 if there is none
+}
+
+func (i *inputText) text() []byte { return bare.BytesAt(i.at, readMax) }
+
+// mapAlone maps memory that is no file's.
+func (i *inputText) mapAlone() bool {
+	at, ok := bare.Map(readMax)
+	if ok {
+		i.at = at
+	}
+	return ok
 }
 
 // line is the beginning of the line that is looked at, filled up with newlines.
@@ -39,19 +50,19 @@ var line [lineMax + 1]byte
 var lineFilled int
 
 // process writes the lines that have been read, but for the beginning of one of which not
-// enough has been read yet; at the end of the input all. It returns how many bytes that was.
-func process(p *bare.Process, end bool) int {
-	at := 0
+// enough has been read yet; at the end of the input all.
+func process(p *bare.Process, end bool) {
+	text, at := input.text(), 0
 	for at < input.n {
 		if script.plain && !input.inside && at >= input.oldEnd {
-			if used := quick(p, input.text[at:input.n]); used > 0 {
+			if used := quick(p, text[at:input.n], input.block-at); used > 0 {
 				at += used
 				input.scanned = 0
 				continue
 			}
 		}
 		from := max(at, input.scanned)
-		newline := from + newlineIn(input.text[from:input.n])
+		newline := from + newlineIn(text[from:input.n])
 		if newline == input.n && !end && !input.inside && newline-at < lineMax-input.stamp.n {
 			break // what comes may still count for whom it is selected
 		}
@@ -65,7 +76,7 @@ func process(p *bare.Process, end bool) int {
 	for i := range script.logs.Len() {
 		script.logs.At(i).flush(p)
 	}
-	copy(input.text[:], input.text[at:input.n])
+	left := text[at:input.n]
 	input.n -= at
 	input.scanned = input.n
 	input.fat = input.fat || at > 4*pageSize
@@ -75,45 +86,46 @@ func process(p *bare.Process, end bool) int {
 	case at > 0 || input.oldEnd == 0:
 		input.older, input.oldEnd = input.stamp, 1
 	}
-	return at
+	if journal.on {
+		journal.commit(p, left)
+	} else {
+		copy(text, left)
+	}
 }
 
 const pageSize = 4 << 10
 
-// pages is the whole pages behind what is in text.
-func (i *inputText) pages() (at uintptr, n int) {
-	first := uintptr(unsafe.Pointer(&i.text))
-	at = (first + uintptr(i.n) + pageSize - 1) &^ (pageSize - 1)
-	end := (first + readMax) &^ (pageSize - 1)
-	return at, int(end) - int(at)
-}
-
-// quick writes the complete lines of a text to logs for which nobody looks into a line,
-// and does just what emit would do. It returns how long they are together; 0 if there is
-// none, or a log is so nearly full that it counts where 0.76 would end the file.
-func quick(p *bare.Process, text []byte) int {
+// quick writes complete lines to logs for which nobody looks into a line, up to where 0.76
+// would read again, and does just what emit would do. It returns how long they are together;
+// 0 if there are none, or if 0.76 would end the file of a log before.
+func quick(p *bare.Process, text []byte, block int) int {
+	if script.logs.Len() == 0 {
+		return 0
+	}
 	room := int64(outSize / 2)
 	for i := range script.logs.Len() {
 		l := script.logs.At(i)
 		if l.n > outSize/2 {
-			l.flush(p)
+			l.spill(p)
 		}
-		room = min(room, l.size-slack-blockMost-l.bytes-int64(l.n))
-		if l.careful || room <= 0 {
-			return 0
-		}
+		room = min(room, l.size-slack-1-l.bytes-int64(l.n))
 	}
-	if script.logs.Len() == 0 {
+	if room < int64(block) || len(text) < block {
 		return 0
 	}
 	first := script.logs.At(0)
-	used, made := fill(bare.BytesAt(first.out+uintptr(first.n), int(room)), text, &input.stamp)
+	used, made := fill(bare.BytesAt(first.out+uintptr(first.n), int(room)), text, &input.stamp, block)
+	if used == 0 {
+		return 0
+	}
 	lines := bare.BytesAt(first.out+uintptr(first.n), made)
-	first.n += made
-	first.selected = true
-	for i := 1; i < script.logs.Len(); i++ {
+	for i := range script.logs.Len() {
 		l := script.logs.At(i)
-		l.n += copy(bare.BytesAt(l.out+uintptr(l.n), made), lines)
+		if i > 0 {
+			copy(bare.BytesAt(l.out+uintptr(l.n), made), lines)
+		}
+		l.n += made
+		l.settled = l.n
 		l.selected = true
 	}
 	return used
@@ -138,53 +150,44 @@ func firstOf(found uint64) int {
 	return int((found & -found) >> 7 * counted >> 56)
 }
 
-// fill copies the complete lines of a text, each behind the stamp, as long as there is
-// room, and returns how much of the text and of the room it has used.
-func fill(out, text []byte, s *stamp) (used, made int) {
+// fill copies complete lines of a text, each behind the stamp, as long as there is room,
+// and returns how much of the text and of the room it has used up to the last place where
+// 0.76 would read again: the first one of these is block.
+func fill(out, text []byte, s *stamp, block int) (used, made int) {
+	from, to := uintptr(unsafe.Pointer(unsafe.SliceData(text))), uintptr(unsafe.Pointer(unsafe.SliceData(out)))
 	i, o := 0, 0
+	lines, full := 0, 0 // i and o behind the last line
 	for o+len(s.text) <= len(out) {
 		*(*[len(s.text)]byte)(unsafe.Pointer(&out[o])) = s.text
 		o += s.n
-		for {
-			if i+8 > len(text) || o+8 > len(out) {
-				if i == len(text) || o == len(out) {
-					return used, made
-				}
-				c := text[i]
-				out[o] = c
-				i++
-				o++
-				if c == '\n' {
-					break
-				}
-				continue
-			}
-			eight := *(*uint64)(unsafe.Pointer(&text[i]))
-			*(*uint64)(unsafe.Pointer(&out[o])) = eight
-			if found := newlinesIn(eight); found != 0 {
-				n := firstOf(found) + 1
-				i += n
-				o += n
-				break
-			}
-			i += 8
-			o += 8
+		n := copyLine(to+uintptr(o), from+uintptr(i), min(len(text)-i, len(out)-o))
+		if n == 0 {
+			break
 		}
-		used, made = i, o
+		i += n
+		o += n
+		if i >= block {
+			if i == block {
+				lines, full = i, o
+			}
+			used, made = lines, full
+			block += (i - block + readBlock) &^ (readBlock - 1)
+		}
+		lines, full = i, o
 	}
 	return used, made
 }
 
 // emit writes a line, or a piece of one if the rest is still to be read.
 func emit(p *bare.Process, at, end int, ends bool) {
-	first := at
+	first, read := at, input.text()
 	if !input.inside {
 		s := &input.stamp
 		if at < input.oldEnd {
 			s = &input.older
 		}
 		first = min(end, at+lineMax-s.n)
-		label, text := s.text[:s.n], input.text[at:first]
+		label, text := s.text[:s.n], read[at:first]
 		reach(p, first, first == at+lineMax-s.n)
 		if script.plain {
 			for i := range script.logs.Len() {
@@ -199,7 +202,7 @@ func emit(p *bare.Process, at, end int, ends bool) {
 	for first < end { // byte by byte, as 0.76 has it
 		reach(p, first, false)
 		next := min(end, input.block)
-		putAll(p, input.text[first:next])
+		putAll(p, read[first:next])
 		first = next
 	}
 	if ends {
@@ -217,18 +220,6 @@ func putAll(p *bare.Process, b []byte) {
 			l.putBytes(p, b)
 		}
 	}
-}
-
-// putLine writes the beginning of a line, which 0.76 collects in one piece.
-func (l *rotated) putLine(p *bare.Process, label, text []byte) {
-	if !l.careful {
-		l.put(p, label)
-		l.put(p, text)
-		return
-	}
-	n := copy(line[:], label)
-	n += copy(line[n:], text)
-	l.put(p, line[:n])
 }
 
 // choose does the actions for the beginning of a line.
@@ -257,7 +248,7 @@ func choose(p *bare.Process, label, text []byte) {
 		case actLog:
 			l := script.logs.At(a.log)
 			if l.selected = selected; selected {
-				l.put(p, line[:n])
+				l.putLine(p, nil, line[:n])
 			}
 		}
 	}
@@ -311,18 +302,10 @@ func reach(p *bare.Process, at int, full bool) {
 	beginBlock(p)
 }
 
-// blockMost is how much can come of one block at most, in bytes.
-const blockMost = lineMax + readBlock*(stampMax+1)
-
-// beginBlock looks which logs are so full that it counts.
+// beginBlock is called where 0.76 reads.
 func beginBlock(p *bare.Process) {
 	for i := range script.logs.Len() {
-		l := script.logs.At(i)
-		careful := l.bytes+int64(l.n)+blockMost >= l.size-slack
-		if l.careful || careful {
-			l.flush(p)
-			l.careful = l.bytes+blockMost >= l.size-slack
-		}
+		script.logs.At(i).settle(p)
 	}
 }
 
@@ -343,27 +326,20 @@ func newlineIn(b []byte) int {
 	return len(b)
 }
 
-// readInput reads more, at most n bytes. 0 is the end of the input.
-func readInput(p *bare.Process, most int) (n int, err bare.Errno) {
-	room := input.text[input.n:min(input.n+most, readMax)]
-	if whole := len(room) &^ (readBlock - 1); whole > 0 {
-		room = room[:whole] // so that blocks stay those of 0.76 while there is enough
-	}
-	if journal.on {
-		n, err = journal.fill(p, room)
-		switch err {
-		case 0, unix.EAGAIN, unix.EBADF:
-			return n, err
-		case unix.EINVAL: // not a pipe, or not a file system that can do that
-			journal.remove()
-			journal.on = false
-		default:
-			script.logs.At(0).warn(p, err, "unable to write ", journalName)
-			return 0, unix.EAGAIN // what has not been read is still in the pipe
-		}
-	}
+// readInput reads more, after TERM no more than the line. 0 is the end of the input.
+func readInput(p *bare.Process) (n int, err bare.Errno) {
+	room := input.text()[input.n:]
+	room = room[:len(room)&^(readBlock-1)] // so that blocks stay those of 0.76
 	if !journal.on {
-		n, err = bare.Read(0, room)
+		if asked.exit {
+			room = room[:1]
+		}
+		return bare.Read(0, room)
+	}
+	n, err = journal.take(p, room)
+	if err == unix.EINVAL { // not a pipe
+		journal.leave()
+		return 0, unix.EAGAIN
 	}
 	return n, err
 }

@@ -86,54 +86,47 @@ func openLogs(p *bare.Process) bare.Exit {
 			return exit
 		}
 	}
-	input.inside = journal.on && journal.head[40] != 0
-	journal.begin(p)
+	if !journal.on && !input.mapAlone() {
+		return p.NoMemory()
+	}
 	return bare.Continue
 }
 
 // run reads lines and writes them until the input ends, or TERM has come and the line
 // that was begun has ended.
 func run(p *bare.Process, events int) {
-	replay(p)
+	text := journal.begin(p) // which the last multilog has read and not written
+	input.stamp.take()
+	if input.n > 0 {
+		input.older, input.oldEnd = input.stamp, 1
+	}
+	if text > 0 {
+		add(p, text)
+	}
 	for {
 		wait(p, events)
-		most := readMax
-		if asked.exit {
-			if input.n == 0 && !input.inside {
-				return
-			}
-			most = 1
+		if asked.exit && input.n == 0 && !input.inside {
+			return
 		}
-		n, err := readInput(p, most)
+		n, err := readInput(p)
 		if err == unix.EAGAIN {
 			continue
 		}
 		input.stamp.take()
 		if err != 0 || n == 0 {
 			process(p, true)
-			journal.commit(p, int(journal.end-journal.start))
 			return
 		}
-		input.block = input.n + readBlock
-		beginBlock(p)
-		input.n += n
-		journal.commit(p, process(p, false))
-		journal.shorten(p)
+		add(p, n)
 	}
 }
 
-// replay writes what the last multilog has read and not written.
-func replay(p *bare.Process) {
-	end := journal.end
-	for journal.end = journal.start; journal.on && journal.end < end; {
-		input.stamp.take()
-		n := min(int64(readMax-input.n), end-journal.end)
-		journal.read(p, input.text[input.n:input.n+int(n)])
-		input.block = input.n + readBlock
-		beginBlock(p)
-		input.n += int(n)
-		journal.commit(p, process(p, false))
-	}
+// add counts what has been read to the input, and writes the lines.
+func add(p *bare.Process, n int) {
+	input.block = input.n + readBlock
+	beginBlock(p)
+	input.n += n
+	process(p, false)
 }
 
 // wait waits for input, and does what signals and the clock ask for.
@@ -145,8 +138,8 @@ func wait(p *bare.Process, events int) {
 				until = min(until, l.begun+l.every*1e9)
 			}
 		}
-		if input.fat && until > bare.SinceBoot()+idle {
-			until = bare.SinceBoot() + idle
+		if input.fat {
+			until = min(until, bare.SinceBoot()+idle)
 		}
 		readable, signalled := bare.WaitForTwo(0, events, until)
 		for signalled {
@@ -159,7 +152,10 @@ func wait(p *bare.Process, events int) {
 				signalled = false
 			}
 		}
-		now := bare.SinceBoot()
+		now := int64(0)
+		if until != bare.Never {
+			now = bare.SinceBoot()
+		}
 		for i := range script.logs.Len() {
 			l := script.logs.At(i)
 			if l.bytes > 0 && (asked.rotate || l.every > 0 && now >= l.begun+l.every*1e9) {
@@ -182,8 +178,9 @@ const idle = 1e9
 // slim gives back the memory of many lines, as long as there is hardly anything in it.
 func slim() {
 	input.fat = false
-	if at, n := input.pages(); n > 0 {
-		bare.Release(at, n)
+	bare.Release(input.at+pageSize, readMax-pageSize) // input.n is less than that
+	if journal.on {
+		journal.shrink()
 	}
 	for i := range script.logs.Len() {
 		bare.Release(script.logs.At(i).out, outSize)

@@ -18,6 +18,7 @@ func (l *rotated) lockDirectory(p *bare.Process) bare.Exit {
 	if err != 0 {
 		return p.FatalErrno(err, "unable to open directory ", name)
 	}
+	l.inodeOfDir = bare.StatOpen(l.dir).Inode
 	if l.lock, err = appendTo(l.dir, "lock"); err == 0 {
 		// The processor that a killed one was about to start may have it, up to its exec.
 		const patience = 1000

@@ -22,12 +22,14 @@ type rotated struct {
 	bytes              int64  // in current, those in out not counted
 	begun              int64  // when current was begun, since boot in ns
 	inode, born        uint64 // of current; when it was made, likewise, in 7 bytes
-	since              int64  // bytes written since the journal began with what is in it
-	skip               int64  // bytes to come that are written already
+	inodeOfDir         uint64
+	begunTo            int64 // how much of current the kernel writes to disk already
+	since              int64 // bytes written since the journal began with what is in it
+	skip               int64 // bytes to come that are written already
 
 	out      uintptr // room for outSize bytes
 	n        int     // in it
-	careful  bool    // current is nearly full: what is written counts for where it ends
+	settled  int     // of these, what 0.76 would have written
 	selected bool    // the line is for it
 }
 
@@ -37,6 +39,10 @@ const (
 	outSize   = 128 << 10
 	smallSize = 512
 )
+
+// early is how much is given to the disk at once, so that it has less to do when the file
+// is big enough and everything waits for it, in bytes.
+const early = 512 << 10
 
 // slack is how far from its size a log is big enough if a line ends there, in bytes.
 const slack = 2000
@@ -50,42 +56,63 @@ const (
 	newState  = "newstate"
 )
 
-// put writes a piece of a line, as 0.76 collects it: that decides on where a file ends
-// when it is nearly full.
-func (l *rotated) put(p *bare.Process, b []byte) {
-	if !l.careful {
-		if l.n+len(b) > outSize {
-			l.flush(p)
-		}
-		l.n += copy(bare.BytesAt(l.out+uintptr(l.n), outSize-l.n), b)
-		return
+// putLine writes the beginning of a line, which 0.76 collects in one piece.
+func (l *rotated) putLine(p *bare.Process, label, text []byte) {
+	n := len(label) + len(text)
+	if n > smallSize-(l.n-l.settled) {
+		l.settle(p)
 	}
-	if len(b) > smallSize-l.n {
-		l.flush(p)
-		if len(b) > smallSize {
-			l.write(p, b)
-			return
-		}
+	l.collect(p, label)
+	l.collect(p, text)
+	if n > smallSize {
+		l.settle(p)
 	}
-	l.n += copy(bare.BytesAt(l.out+uintptr(l.n), smallSize-l.n), b)
 }
 
-// putBytes is put for bytes that 0.76 collects one by one.
+// putBytes writes bytes that 0.76 collects one by one.
 func (l *rotated) putBytes(p *bare.Process, b []byte) {
-	for l.careful && len(b) > smallSize-l.n {
-		fits := smallSize - l.n
-		copy(bare.BytesAt(l.out+uintptr(l.n), fits), b)
-		l.n, b = smallSize, b[fits:]
-		l.flush(p)
+	for {
+		fits := min(smallSize-(l.n-l.settled), len(b))
+		l.collect(p, b[:fits])
+		if b = b[fits:]; len(b) == 0 {
+			return
+		}
+		l.settle(p)
 	}
-	l.put(p, b)
+}
+
+// collect takes a piece of at most lineMax bytes.
+func (l *rotated) collect(p *bare.Process, b []byte) {
+	if l.n+len(b) > outSize {
+		l.spill(p)
+	}
+	l.n += copy(bare.BytesAt(l.out+uintptr(l.n), outSize-l.n), b)
+}
+
+// settle is called where 0.76 would write what it has collected. Here that may wait, if
+// current does not end with it.
+func (l *rotated) settle(p *bare.Process) {
+	if l.bytes+int64(l.n) < l.size-slack {
+		l.settled = l.n
+		return
+	}
+	piece := bare.BytesAt(l.out+uintptr(l.settled), l.n-l.settled)
+	l.write(p, bare.BytesAt(l.out, l.settled))
+	l.write(p, piece)
+	l.n, l.settled = 0, 0
+}
+
+// spill writes what is settled.
+func (l *rotated) spill(p *bare.Process) {
+	out := bare.BytesAt(l.out, l.n)
+	l.write(p, out[:l.settled])
+	l.n, l.settled = copy(out, out[l.settled:]), 0
 }
 
 // flush writes what has been collected.
 func (l *rotated) flush(p *bare.Process) {
-	n := l.n
-	l.n = 0
-	l.write(p, bare.BytesAt(l.out, n))
+	l.settle(p)
+	l.spill(p)
 }
 
 // write appends to current, and begins a new one when it is full.
@@ -112,6 +139,10 @@ func (l *rotated) write(p *bare.Process, b []byte) {
 		}
 		l.bytes += int64(n)
 		l.since += int64(n)
+		if l.bytes >= l.begunTo+early {
+			bare.BeginWriting(l.current, l.begunTo, l.bytes-l.begunTo)
+			l.begunTo = l.bytes
+		}
 		if l.bytes >= l.size-slack && b[n-1] == '\n' {
 			l.rotate(p)
 		}
@@ -173,7 +204,7 @@ func (l *rotated) create(p *bare.Process) {
 		}
 		l.pause(p, err, "unable to create ", "/"+current+", pausing")
 	}
-	l.bytes, l.begun = 0, bare.SinceBoot()
+	l.bytes, l.begunTo, l.begun = 0, 0, bare.SinceBoot()
 	l.identify()
 	for {
 		err := bare.Fchmod(l.current, 0o644)
@@ -275,7 +306,7 @@ func (l *rotated) finish(p *bare.Process, file, code string) {
 }
 
 // makeFit removes the oldest file, if there are too many, too much, or it is too old;
-// fits tells that none had to be removed.
+// fits tells that no other has to go.
 func (l *rotated) makeFit() (fits bool, err bare.Errno) {
 	fd, err := bare.OpenAt(l.dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != 0 {
@@ -315,7 +346,7 @@ func (l *rotated) makeFit() (fits bool, err bare.Errno) {
 	if bare.Unlink(l.dir, first) != 0 {
 		return true, 0 // 0.76 does not look either, and would try for ever
 	}
-	return false, 0
+	return count-1 < l.num && l.total == 0 && l.age == 0, 0
 }
 
 // older tells whether the label of a name is before that of another.

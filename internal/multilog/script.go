@@ -72,12 +72,12 @@ func parse(p *bare.Process, words bare.Words) bare.Exit {
 			next.total, _ = number(p, word, 0)
 		case '+', '-':
 			script.plain = false
-			if !add(action{kind: word[0], glob: glob, text: bare.Keep(rest)}) {
+			if !addAction(action{kind: word[0], glob: glob, text: bare.Keep(rest)}) {
 				return p.NoMemory()
 			}
 		case 'e':
 			script.plain = false
-			if !add(action{kind: actAlert}) {
+			if !addAction(action{kind: actAlert}) {
 				return p.NoMemory()
 			}
 		case '=':
@@ -86,7 +86,7 @@ func parse(p *bare.Process, words bare.Words) bare.Exit {
 			if exit != bare.Continue {
 				return exit
 			}
-			if !add(action{kind: actStatus, text: bare.Keep(rest), fd: fd}) {
+			if !addAction(action{kind: actStatus, text: bare.Keep(rest), fd: fd}) {
 				return p.NoMemory()
 			}
 		case 's':
@@ -111,7 +111,7 @@ func parse(p *bare.Process, words bare.Words) bare.Exit {
 			next.code = bare.Keep(rest)
 		case '.', '/':
 			log := script.logs.Len()
-			if !script.logs.Grow(log+1) || !add(action{kind: actLog, log: log}) {
+			if !script.logs.Grow(log+1) || !addAction(action{kind: actLog, log: log}) {
 				return p.NoMemory()
 			}
 			next.name = bare.Keep(word)
@@ -123,7 +123,7 @@ func parse(p *bare.Process, words bare.Words) bare.Exit {
 	return bare.Continue
 }
 
-func add(a action) bool {
+func addAction(a action) bool {
 	n := script.actions.Len()
 	if !script.actions.Grow(n + 1) {
 		return false
