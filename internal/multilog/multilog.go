@@ -113,6 +113,9 @@ func run(p *bare.Process, events int) {
 			continue
 		}
 		input.stamp.take()
+		if err != 0 {
+			p.WarnErrno(err, "unable to read input")
+		}
 		if err != 0 || n == 0 {
 			process(p, true)
 			return

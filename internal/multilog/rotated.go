@@ -293,7 +293,9 @@ func (l *rotated) finish(p *bare.Process, file, code string) {
 		l.warn(p, err, "unable to remove ", file)
 	}
 	// Now the name is safe as well, and not only what is in the file.
-	bare.Fsync(l.dir)
+	if err := bare.Fsync(l.dir); err != 0 && err != unix.EINVAL { // it cannot be had everywhere
+		p.WarnErrno(err, "unable to write directory ", l.name.String(), " to disk")
+	}
 	for {
 		fits, err := l.makeFit()
 		if err == 0 && fits {
