@@ -413,6 +413,24 @@ func (s *supervisor) terminate() {
 	}
 }
 
+// wantsUp tells whether the supervisor, of catena's, says that the service is wanted up.
+func (s *supervisor) wantsUp(dir string) bool {
+	_, pid, pidfd := service.Supervisor(dir, supervise.Boot())
+	if pidfd >= 0 {
+		bare.Close(pidfd)
+	}
+	if pidfd < 0 || pid != int(s.pid) {
+		return false
+	}
+	fd, err := openDirectory(bare.Cwd, dir)
+	if err != 0 {
+		return false
+	}
+	status, ok, _ := service.ReadStatus(fd)
+	bare.Close(fd)
+	return ok && status.Want == service.WantUp
+}
+
 // waits tells that somebody else has the lock of the directory, which the supervisor may
 // be waiting for: two of them are started for a directory that has two names.
 func (s *supervisor) waits(dir string) bool {
@@ -425,6 +443,9 @@ func (s *supervisor) waits(dir string) bool {
 
 // tell gives a supervisor commands, once it takes them.
 func tell(s *supervisor, dir, commands string, now int64) {
+	if s.told != 0 && now >= s.told+patience && s.wantsUp(dir) {
+		s.told = 0 // another one was told, which had the lock before
+	}
 	switch {
 	case s.told != 0:
 	case s.pid == inside:
