@@ -463,7 +463,7 @@ func (g *randomChain) spoil() {
 	switch {
 	case g.percent(5):
 		g.words = g.words[:1+g.IntN(len(g.words)-1)]
-	case g.percent(4):
+	case g.percent(4) && !g.crowded: // it may become an account
 		g.words = slices.Insert(g.words, 1+g.IntN(len(g.words)), g.one("--", "-z", "", "x"))
 	}
 }
