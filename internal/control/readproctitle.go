@@ -40,8 +40,16 @@ func readproctitle(p *bare.Process) bare.Exit {
 	if len(title) < least {
 		return bare.Misused
 	}
+	// As large as a pipe, so that whoever fills one has it empty at once. Only the pages
+	// that are read into take memory.
+	const inputSize = 64 << 10
+	memory, ok := bare.Map(inputSize)
+	if !ok {
+		return bare.Failed
+	}
+	input := bare.BytesAt(memory, inputSize)
 	for {
-		n, err := bare.Read(0, input[:])
+		n, err := bare.Read(0, input)
 		if err != 0 {
 			return bare.Failed
 		}
@@ -51,10 +59,6 @@ func readproctitle(p *bare.Process) bare.Exit {
 		shift(title[dots:], input[:n])
 	}
 }
-
-// input is as large as a pipe, so that whoever fills one has it empty at once. Only
-// the pages that are read into take memory.
-var input [64 << 10]byte
 
 // shift moves title to the left and text in from the right, without its NULs, which
 // would end the argument. Of text only the end is looked at, and edited.

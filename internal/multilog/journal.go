@@ -118,13 +118,13 @@ func (j *journalFile) load() {
 			clear(j.head[:])
 			return
 		}
-		turn := getWord(head[32:40])
+		turn := bare.Little(head[32:40])
 		if counts := head[41] == 0 || head[42] != head[markPlace]; counts && turn >= j.turn {
 			j.turn = turn
 			copy(j.head[:], head)
 		}
 	}
-	line, text := getWord(j.head[48:50]), getWord(j.head[44:48])
+	line, text := bare.Little(j.head[48:50]), bare.Little(j.head[44:48])
 	size := bare.StatOpen(j.fd).Size
 	if line > lineMax || line+text > readMax || textStart+int64(line+text) > size {
 		clear(j.head[:])
@@ -138,11 +138,11 @@ func (j *journalFile) left(place int, l *rotated) (inode, born uint64, size int6
 		return 0, 0, 0, false
 	}
 	b := j.entry(place)
-	if getWord(b[0:8]) != l.inodeOfDir {
+	if bare.Little(b[0:8]) != l.inodeOfDir {
 		return 0, 0, 0, false
 	}
-	l.skip, l.selected = int64(getWord(b[24:32])), b[32] != 0
-	return getWord(b[8:16]), getWord(b[33:40]), int64(getWord(b[16:24])), true
+	l.skip, l.selected = int64(bare.Little(b[24:32])), b[32] != 0
+	return bare.Little(b[8:16]), bare.Little(b[33:40]), int64(bare.Little(b[16:24])), true
 }
 
 func (j *journalFile) entry(place int) []byte {
@@ -155,8 +155,8 @@ func (j *journalFile) begin(p *bare.Process) (text int) {
 	if !j.on {
 		return 0
 	}
-	input.inside, input.n = j.head[40] != 0, int(getWord(j.head[48:50]))
-	text = int(getWord(j.head[44:48]))
+	input.inside, input.n = j.head[40] != 0, int(bare.Little(j.head[48:50]))
+	text = int(bare.Little(j.head[44:48]))
 	copy(j.head[0:8], journalMagic)
 	copy(j.head[8:32], j.boot[:])
 	j.head[41] = 0
@@ -181,17 +181,17 @@ func (j *journalFile) noteLogs() {
 
 func (j *journalFile) noteLog(place int, l *rotated) {
 	b := j.entry(place)
-	putWord(b[0:8], l.inodeOfDir)
-	putWord(b[8:16], l.inode)
-	putWord(b[16:24], uint64(l.bytes))
-	putWord(b[24:32], uint64(l.since+l.skip))
-	putWord(b[33:40], l.born)
+	bare.PutLittle(b[0:8], l.inodeOfDir)
+	bare.PutLittle(b[8:16], l.inode)
+	bare.PutLittle(b[16:24], uint64(l.bytes))
+	bare.PutLittle(b[24:32], uint64(l.since+l.skip))
+	bare.PutLittle(b[33:40], l.born)
 }
 
 // write writes the head over the one before the last, and returns where its mark is.
 func (j *journalFile) write(p *bare.Process) (mark uintptr) {
 	j.turn++
-	putWord(j.head[32:40], j.turn)
+	bare.PutLittle(j.head[32:40], j.turn)
 	place := j.turn % 2 * headSize
 	for {
 		err := bare.WriteAt(j.fd, j.head[:], int64(place))
@@ -246,7 +246,7 @@ func (j *journalFile) take(p *bare.Process, b []byte) (n int, err bare.Errno) {
 		n = min(newlineIn(b[:n])+1, n)
 	}
 	j.head[41], j.head[42], j.head[markPlace] = 1, ^b[0], ^b[0]
-	putWord(j.head[44:48], uint64(n))
+	bare.PutLittle(j.head[44:48], uint64(n))
 	mark := j.write(p)
 	j.head[41] = 0                    // in the next one
 	sink[0], sink[len(sink)-1] = 0, 0 // its pages are there
@@ -276,8 +276,8 @@ func (j *journalFile) commit(p *bare.Process, line []byte) {
 	if input.inside {
 		j.head[40] = 1
 	}
-	putWord(j.head[44:48], 0)
-	putWord(j.head[48:50], uint64(copy(j.head[linePlace:], line)))
+	bare.PutLittle(j.head[44:48], 0)
+	bare.PutLittle(j.head[48:50], uint64(copy(j.head[linePlace:], line)))
 	for i := range script.logs.Len() {
 		script.logs.At(i).since = 0
 	}
@@ -288,7 +288,7 @@ func (j *journalFile) commit(p *bare.Process, line []byte) {
 
 // putLine puts the beginning of a line before the text to come.
 func (j *journalFile) putLine(p *bare.Process) {
-	line := j.head[linePlace:][:getWord(j.head[48:50])]
+	line := j.head[linePlace:][:bare.Little(j.head[48:50])]
 	for len(line) > 0 {
 		err := bare.WriteAt(j.fd, line, textStart)
 		if err == 0 {
@@ -320,17 +320,4 @@ func (j *journalFile) remove() {
 	if j.on {
 		bare.Unlink(script.logs.At(0).dir, journalName)
 	}
-}
-
-func putWord(b []byte, n uint64) {
-	for i := range b {
-		b[i] = byte(n >> (8 * i))
-	}
-}
-
-func getWord(b []byte) (n uint64) {
-	for i := range b {
-		n |= uint64(b[i]) << (8 * i)
-	}
-	return n
 }

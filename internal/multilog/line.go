@@ -131,25 +131,6 @@ func quick(p *bare.Process, text []byte, block int) int {
 	return used
 }
 
-// Eight bytes at a time: where one of them is a newline, the top bit of that one is left,
-// and above it perhaps others.
-const (
-	ones     = 0x0101010101010101
-	tops     = 0x8080808080808080
-	newlines = 0x0a0a0a0a0a0a0a0a
-)
-
-func newlinesIn(eight uint64) uint64 {
-	x := eight ^ newlines
-	return (x - ones) &^ x & tops
-}
-
-// firstOf is which byte the first newline is, of those that newlinesIn has found.
-func firstOf(found uint64) int {
-	const counted = 0x0001020304050607
-	return int((found & -found) >> 7 * counted >> 56)
-}
-
 // fill copies complete lines of a text, each behind the stamp, as long as there is room,
 // and returns how much of the text and of the room it has used up to the last place where
 // 0.76 would read again: the first one of these is block.
@@ -309,22 +290,8 @@ func beginBlock(p *bare.Process) {
 	}
 }
 
-// newlineIn is where the first newline stands, or the length if there is none: eight
-// bytes at a time.
-func newlineIn(b []byte) int {
-	i := 0
-	for ; i+8 <= len(b); i += 8 {
-		if found := newlinesIn(*(*uint64)(unsafe.Pointer(&b[i]))); found != 0 {
-			return i + firstOf(found)
-		}
-	}
-	for ; i < len(b); i++ {
-		if b[i] == '\n' {
-			return i
-		}
-	}
-	return len(b)
-}
+// newlineIn is where the first newline stands, or the length if there is none.
+func newlineIn(b []byte) int { return bare.Index(bare.TextOf(b), '\n') }
 
 // readInput reads more, after TERM no more than the line. 0 is the end of the input.
 func readInput(p *bare.Process) (n int, err bare.Errno) {

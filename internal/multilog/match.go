@@ -1,29 +1,28 @@
 package multilog
 
+import "catena/internal/bare"
+
 // matches tells whether a pattern of multilog(8) matches a line: a star before the end
 // matches any string without the character that follows it, a star at the end any
 // string.
 func matches(pattern string, line []byte) bool {
-	for i := 0; i < len(pattern); i++ {
-		c := pattern[i]
-		if c == '*' {
-			if i+1 == len(pattern) {
-				return true
-			}
-			for len(line) > 0 && line[0] != pattern[i+1] {
-				line = line[1:]
-			}
-			if len(line) == 0 {
+	text := bare.TextOf(line)
+	at := 0
+	for i := range len(pattern) {
+		switch c := pattern[i]; {
+		case c == '*' && i+1 == len(pattern):
+			return true
+		case c == '*':
+			if at += bare.Index(text[at:], pattern[i+1]); at == len(text) {
 				return false
 			}
-			continue
-		}
-		if len(line) == 0 || line[0] != c {
+		case at == len(text) || text[at] != c:
 			return false
+		default:
+			at++
 		}
-		line = line[1:]
 	}
-	return len(line) == 0
+	return at == len(text)
 }
 
 // globs tells whether a pattern of fnmatch(3), without flags and in the C locale,

@@ -66,11 +66,11 @@ const (
 func WriteState(lock int, s State) bare.Errno {
 	var b [stateSize]byte
 	copy(b[:], stateMagic)
-	putWord(b[8:12], uint64(s.Starts))
-	putWord(b[12:16], uint64(s.Ended))
+	bare.PutLittle(b[8:12], uint64(s.Starts))
+	bare.PutLittle(b[12:16], uint64(s.Ended))
 	b[16], b[17], b[18], b[19] = asByte(s.Known), asByte(s.Ready), asByte(s.Asked), asByte(s.Exit)
 	if s.Kill != 0 {
-		putWord(b[24:32], uint64(Machine(s.Kill)))
+		bare.PutLittle(b[24:32], uint64(Machine(s.Kill)))
 	}
 	return bare.WriteAt(lock, b[:], stateAt)
 }
@@ -82,10 +82,10 @@ func ReadState(lock int) (s State, ok bool) {
 	if err != 0 || n != stateSize || string(b[:8]) != stateMagic {
 		return s, false
 	}
-	s.Starts = uint32(getWord(b[8:12]))
-	s.Ended = unix.WaitStatus(getWord(b[12:16]))
+	s.Starts = uint32(bare.Little(b[8:12]))
+	s.Ended = unix.WaitStatus(bare.Little(b[12:16]))
 	s.Known, s.Ready, s.Asked, s.Exit = b[16] != 0, b[17] != 0, b[18] != 0, b[19] != 0
-	if kill := int64(getWord(b[24:32])); kill != 0 {
+	if kill := int64(bare.Little(b[24:32])); kill != 0 {
 		s.Kill = Here(kill)
 	}
 	return s, true

@@ -97,13 +97,13 @@ func ThisBoot() (b Boot) {
 func WriteRecord(lock, which int, r Record, boot Boot) bare.Errno {
 	var b [recordSize]byte
 	copy(b[:], magic)
-	putWord(b[8:16], uint64(r.Made))
-	putWord(b[16:20], uint64(r.PID))
+	bare.PutLittle(b[8:16], uint64(r.Made))
+	bare.PutLittle(b[16:20], uint64(r.PID))
 	label := r.Since.Pack()
 	copy(b[20:32], label[:])
 	copy(b[32:56], boot[:])
 	b[56] = asByte(r.Finish)
-	putWord(b[57:64], uint64(r.Started/Tick))
+	bare.PutLittle(b[57:64], uint64(r.Started/Tick))
 	return bare.WriteAt(lock, b[:], int64(which)*recordSize)
 }
 
@@ -131,23 +131,10 @@ func ReadRecord(lock, which int, boot Boot) (r Record, found int) {
 	if was := Boot(b[32:56]); was != boot && was.known() && boot.known() {
 		return r, ThatBoot
 	}
-	r.Made = int64(getWord(b[8:16]))
-	r.Started = int64(getWord(b[57:64])) * Tick
-	r.PID = uint32(getWord(b[16:20]))
+	r.Made = int64(bare.Little(b[8:16]))
+	r.Started = int64(bare.Little(b[57:64])) * Tick
+	r.PID = uint32(bare.Little(b[16:20]))
 	r.Since = tai64.Unpack([tai64.Size]byte(b[20:32]))
 	r.Finish = b[56] != 0
 	return r, ThisOne
-}
-
-func putWord(b []byte, n uint64) {
-	for i := range b {
-		b[i] = byte(n >> (8 * i))
-	}
-}
-
-func getWord(b []byte) (n uint64) {
-	for i := range b {
-		n |= uint64(b[i]) << (8 * i)
-	}
-	return n
 }

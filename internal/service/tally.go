@@ -28,7 +28,8 @@ func counted(begun, now tai64.Label, death []byte) bool {
 	return !last.Before(begun) && !now.Before(last)
 }
 
-var tally [TallyMax * tallySize]byte
+// tallyAt is room for the whole file, once it is needed.
+var tallyAt uintptr
 
 // ForgetDeaths empties the file, if it is there.
 func ForgetDeaths(dir int) {
@@ -41,9 +42,17 @@ func ForgetDeaths(dir int) {
 // nobody knows how it came counts as exit code 255. One that came after the service was begun is in
 // there already, if a supervisor was killed before it had dealt with it.
 func AddDeath(dir, most int, begun, when tai64.Label, how unix.WaitStatus, known bool) bare.Errno {
+	if tallyAt == 0 {
+		at, ok := bare.Map(TallyMax * tallySize)
+		if !ok {
+			return unix.ENOMEM
+		}
+		tallyAt = at
+	}
+	tally := bare.BytesAt(tallyAt, TallyMax*tallySize)
 	n := 0
 	if fd, err := bare.OpenAt(dir, tallyFile, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == 0 {
-		n, _ = bare.Read(fd, tally[:])
+		n, _ = bare.Read(fd, tally)
 		n -= n % tallySize
 		if n > 0 && counted(begun, when, tally[n-tallySize:n]) {
 			bare.Close(fd)
@@ -53,7 +62,7 @@ func AddDeath(dir, most int, begun, when tai64.Label, how unix.WaitStatus, known
 	}
 	most = min(most, TallyMax)
 	if over := n - (most-1)*tallySize; over > 0 {
-		n = copy(tally[:], tally[over:n])
+		n = copy(tally, tally[over:n])
 	}
 	d := tally[n : n+tallySize]
 	when.Seconds += leaps

@@ -22,6 +22,10 @@ var Tai64n = execchain.Tool{
 func tai64n(p *bare.Process) bare.Exit {
 	var label [tai64.TextSize + 1]byte
 	label[tai64.TextSize] = ' '
+	if exit := begin(p); exit != bare.Continue {
+		return exit
+	}
+	input := input()
 	begins := true // the next byte begins a line
 	for {
 		n, ok := read(p, 0)

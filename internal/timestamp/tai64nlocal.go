@@ -43,6 +43,10 @@ func tai64nlocal(p *bare.Process) bare.Exit {
 		folder, _ := p.Env.Get("TZDIR")
 		localtime.Set(tz, set, folder)
 	}
+	if exit := begin(p); exit != bare.Continue {
+		return exit
+	}
+	input := input()
 	begins := true // the next byte begins a line
 	for kept := 0; ; {
 		n, ok := read(p, kept)
@@ -68,7 +72,7 @@ func tai64nlocal(p *bare.Process) bare.Exit {
 			begins = input[next-1] == '\n'
 			at = next
 		}
-		kept = copy(input[:], input[at:n])
+		kept = copy(input, input[at:n])
 		if end {
 			if !flush(p) {
 				return bare.Failed
@@ -197,7 +201,7 @@ func putTime(nano uint32) {
 	if nano > 999999999 {
 		n = 10 // there are labels like that
 	}
-	b := output[filled : filled+n]
+	b := output()[filled : filled+n]
 	for i := n; i > 0; i-- {
 		b[i-1] = byte('0' + nano%10)
 		nano /= 10
