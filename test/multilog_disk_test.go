@@ -262,12 +262,12 @@ func TestHugeLineNeedsNoMemory(t *testing.T) {
 func TestAnyKindOfInput(t *testing.T) {
 	need(t, "script")
 	needRoot(t)
-	const noInput, noJournal = "multilog: warning: unable to read input: ", "multilog: warning: unable to open ./a/journal: "
+	const noInput = "multilog: warning: unable to read input: "
 	for _, c := range []struct{ name, line, warning string }{
 		{"regular file", `MULTILOG ./a < lines`, ""},
 		{"rest of a regular file", `{ read first; MULTILOG ./a; } < lines`, ""},
 		{"/dev/null", `MULTILOG ./a < /dev/null`, ""},
-		{"closed", `MULTILOG ./a <&-`, noInput + "file descriptor not open\n"},
+		{"closed", `MULTILOG ./a <&-`, ""},
 		{"all closed", `MULTILOG ./a <&- >&- 2>&-`, ""},
 		{"directory", `MULTILOG ./a < .`, noInput + "is a directory\n"},
 		{"only for writing", `MULTILOG ./a 0> written`, noInput + "file descriptor not open\n"},
@@ -275,7 +275,7 @@ func TestAnyKindOfInput(t *testing.T) {
 		{"pipe", `cat lines | MULTILOG ./a`, ""},
 		{"byte by byte", `for i in 1 2 3 4 5 6 7 8 9; do printf $i; sleep 0.01; done | MULTILOG ./a`, ""},
 		{"pipe that does not block", `cat lines | PROBE start env=A=1 -- /bin/sh sh -c 'MULTILOG ./a'`, ""},
-		{"little memory", `cat lines | softlimit -m 3000000 MULTILOG ./a`, noJournal + "out of memory\n"},
+		{"little memory", `cat lines | softlimit -m 3000000 MULTILOG ./a`, ""},
 		{"no /proc", `cat lines | unshare --mount sh -c 'mount -t tmpfs none /proc && exec MULTILOG ./a'`, ""},
 		{"small files only", `cat lines | softlimit -f 50000 MULTILOG s40000 n100 ./a`, ""},
 		{"no signals", `trap '' TERM ALRM PIPE CHLD; cat lines | MULTILOG ./a`, ""},
@@ -306,7 +306,7 @@ func TestAnyKindOfInput(t *testing.T) {
 				got := fmt.Sprintf("%s%s, %d bytes %.40q", out, ending(cmd.ProcessState), len(lines), lines)
 				if p.name == old.name {
 					want = got
-				} else if got != c.warning+want && got != want {
+				} else if got != c.warning+want {
 					t.Errorf("%s: %s, want %s", p.name, got, c.warning+want)
 				}
 			}
