@@ -264,6 +264,7 @@ func TestBootTimeThatIsShifted(t *testing.T) {
 	s := shifted()
 	h.up(t, 1)
 	s.kill()
+	h.unsupervised(t)
 	shifted()
 	eventually(t, "svok", func() bool { return h.tool(t, fused, "svok", "s") == "exit 0" })
 	h.svc(t, fused, "h")

@@ -229,6 +229,12 @@ func (h *home) prepare(t testing.TB, words ...string) *supervisor {
 	return s
 }
 
+// unsupervised waits for the end of a supervisor that dies with another process.
+func (h *home) unsupervised(t testing.TB) {
+	t.Helper()
+	eventually(t, "the end of the supervisor", func() bool { return h.tool(t, fused, "svok", "s") != "exit 0" })
+}
+
 // adopted starts supervisors, as svscan would, until one stays: one may find the
 // lock with the process that the one before it had just forked.
 func (h *home) adopted(t testing.TB, p path) *supervisor {

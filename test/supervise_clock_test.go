@@ -174,6 +174,7 @@ func TestTimeNamespacesAreTheSameBoot(t *testing.T) {
 				s := in(t, h, c.first)
 				h.up(t, 1)
 				s.kill()
+				h.unsupervised(t)
 				if dead {
 					unix.Kill(h.starts()[0], unix.SIGKILL)
 				}
