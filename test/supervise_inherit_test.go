@@ -135,6 +135,44 @@ func TestIdleSupervisorDoesNotWakeUp(t *testing.T) {
 	}
 }
 
+// A program below 2 MiB has a page of page tables, and what lies behind another one. An
+// idle supervisor, of which there may be thousands, uses nothing there.
+func TestIdlePagesAreOnOneTable(t *testing.T) {
+	t.Parallel()
+	needRoot(t) // for the pagemap
+	const page, table = 4 << 10, 2 << 20
+	h := newHome(t, "")
+	s := h.supervise(t, fused)
+	h.up(t, 1)
+	h.svc(t, fused, "k")
+	h.up(t, 2)
+	pid := s.Process.Pid
+	maps, err := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	must(err)
+	var first, last uint64
+	for i, l := range strings.Split(string(maps), "\n") {
+		var from, to uint64
+		if n, _ := fmt.Sscanf(l, "%x-%x", &from, &to); n < 2 || i > 0 && from != last {
+			break // behind a gap come the stack and the rest
+		}
+		if i == 0 {
+			first = from
+		}
+		last = to
+	}
+	pages, err := os.Open(fmt.Sprintf("/proc/%d/pagemap", pid))
+	must(err)
+	defer pages.Close()
+	for at := first&^(table-1) + table; at < last; at += page {
+		var entry [8]byte
+		_, err := pages.ReadAt(entry[:], int64(at/page*8))
+		must(err)
+		if entry[7]&0x80 != 0 { // it is there: bit 63
+			t.Errorf("the page at %x is used, of %x-%x", at, first, last)
+		}
+	}
+}
+
 func switches(t testing.TB, pid int) (list string) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -77,12 +77,12 @@ func Rename(dir int, from, to string) Errno {
 }
 
 func twoPaths(call uintptr, dir int, from, to string) Errno {
-	room := Scratch(2 * unix.PathMax)
-	if room == nil {
-		return unix.ENOMEM
-	}
 	if len(from) >= unix.PathMax || len(to) >= unix.PathMax {
 		return unix.ENAMETOOLONG
+	}
+	room := Scratch(len(from) + 1 + len(to) + 1)
+	if room == nil {
+		return unix.ENOMEM
 	}
 	second := copy(room, from) + 1
 	room[second-1] = 0

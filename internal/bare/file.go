@@ -12,11 +12,11 @@ func cpath(path string) (uintptr, Errno) {
 	if len(path) >= unix.PathMax {
 		return 0, unix.ENAMETOOLONG
 	}
-	addr, ok := scratch(unix.PathMax)
+	addr, ok := scratch(uintptr(len(path)) + 1)
 	if !ok {
 		return 0, unix.ENOMEM
 	}
-	room := bytesAt(addr, unix.PathMax)
+	room := bytesAt(addr, len(path)+1)
 	room[copy(room, path)] = 0
 	return addr, 0
 }

@@ -7,33 +7,40 @@ import (
 )
 
 // A program that sets its own memory limits must not depend on them: the first
-// 16 KiB are part of the binary, and what a chain usually needs fits there, on the
-// first page even: a page costs as much as several system calls when it is touched.
-// More comes from mmap. Nothing is ever given back: the program ends or execs.
+// 20 KiB are part of the binary. What a chain, or a supervisor, usually needs fits on the
+// first page: a page costs as much as several system calls when it is touched. More comes
+// from mmap. Nothing is ever given back: the program ends or execs.
+//
+// The linker sorts variables by size. So first stands among the small ones, within the
+// first 2 MiB of the program: behind that a page of page tables would be needed for it
+// alone. TestIdlePagesAreOnOneTable looks.
 const (
 	pageSize  = 4 << 10
+	firstSize = 4000
 	blockSize = 16 << 10
 	chunkSize = 64 << 10 // of one mmap for small requests; larger ones get their own
 )
 
 var (
-	block [blockSize + pageSize]byte
-	arena Space
+	first     [firstSize]byte
+	block     [blockSize]byte
+	blockUsed bool
+	arena     Space
 )
 
-// Space is what is left of a piece of memory.
-type Space struct{ next, end uintptr }
+// Space is a piece of memory, and what is left of it.
+type Space struct{ begin, next, end uintptr }
 
 // Mark notes what memory has been taken so far.
 func Mark() Space { return arena }
 
-// Release gives back what has been taken since the mark. A chunk that has come since
-// then is what is used from now on.
+// Release gives back what has been taken since the mark. A piece that has come since then
+// is what is used from now on.
 func (mark Space) Release() {
 	if arena.end == mark.end || mark.end == 0 {
 		arena = mark
 	} else {
-		arena.next = arena.end - chunkSize
+		arena.next = arena.begin
 	}
 }
 
@@ -59,18 +66,24 @@ func allocate(n int) (uintptr, bool) {
 // the next call of allocate or scratch.
 func scratch(n uintptr) (uintptr, bool) {
 	if arena.end == 0 {
-		arena.next = (uintptr(unsafe.Pointer(&block)) + pageSize - 1) &^ (pageSize - 1)
-		arena.end = arena.next + blockSize
+		arena.use(uintptr(unsafe.Pointer(&first)), firstSize)
 	}
-	if n > arena.end-arena.next {
-		chunk, ok := mapped(chunkSize)
-		if !ok {
-			return 0, false
-		}
-		arena.next, arena.end = chunk, chunk+chunkSize
+	if n <= arena.end-arena.next {
+		return arena.next, true
 	}
-	return arena.next, true
+	if n <= blockSize && !blockUsed {
+		blockUsed = true
+		arena.use(uintptr(unsafe.Pointer(&block)), blockSize)
+		return arena.next, true
+	}
+	chunk, ok := mapped(chunkSize)
+	if ok {
+		arena.use(chunk, chunkSize)
+	}
+	return chunk, ok
 }
+
+func (s *Space) use(at, n uintptr) { s.begin, s.next, s.end = at, at, at+n }
 
 // Scratch is room for n bytes, at most 64 KiB, that is good until the next call of
 // anything in this package that needs memory or takes a path. A path built in it

@@ -87,7 +87,7 @@ func (s *Search) Candidate() string {
 	}
 	// The kernel takes no name that fills this room, and neither does package
 	// bare: a name that is cut off is never used.
-	room := bare.Scratch(unix.PathMax)
+	room := bare.Scratch(min(len(dir)+1+len(s.file), unix.PathMax))
 	n := copy(room, dir)
 	n += copy(room[n:], "/")
 	n += copy(room[n:], s.file)
