@@ -25,3 +25,6 @@ func Sleep(nanoseconds int64) {
 	t := unix.NsecToTimespec(nanoseconds)
 	unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0)
 }
+
+// Yield lets others that wait for this processor go first.
+func Yield() { unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }
