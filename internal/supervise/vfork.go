@@ -21,9 +21,11 @@ func (c *child) start() (pid int, err bare.Errno) {
 	memory := bare.Mark()
 	r := vfork(flags, c)
 	memory.Release() // what the child has taken
-	// The parent is woken in the middle of the exec. What it has to publish would hold the
-	// service up on this processor.
-	bare.Yield()
+	if !many {
+		// The parent is woken in the middle of the exec. What it has to publish would hold
+		// the service up on this processor. (Here another service may be waiting for that.)
+		bare.Yield()
+	}
 	if r < 0 {
 		return -1, bare.Errno(-r)
 	}
