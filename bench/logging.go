@@ -270,8 +270,8 @@ func (l *logging) memory(rounds int, text []byte) error {
 	return os.RemoveAll(place)
 }
 
-// quiet is after what time a logger waits.
-const quiet = 300 * time.Millisecond
+// quiet is after what time a logger is idle.
+const quiet = 2 * time.Second
 
 // waiting is the memory of a logger before a flood, after it, and at most.
 func waiting(argv []string, dir string, text []byte) (map[string][]float64, error) {
