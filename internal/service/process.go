@@ -33,6 +33,15 @@ func (r Record) Process() (pidfd int, err bare.Errno) {
 	return -1, err
 }
 
+// Runs tells whether the recorded process runs, as it may if this cannot be told.
+func (r Record) Runs() bool {
+	pidfd, err := r.Process()
+	if pidfd >= 0 {
+		bare.Close(pidfd)
+	}
+	return pidfd >= 0 || err != 0
+}
+
 // ahead is how much the time since boot is ahead, in the time namespace of this process,
 // of what it is for the machine, in nanoseconds. Records have the machine's time.
 var ahead int64

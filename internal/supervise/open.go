@@ -80,14 +80,7 @@ func takeLock(dir int) (fd int, err bare.Errno) {
 // isOnRecord tells whether the supervisor on record lives.
 func isOnRecord(lock int) bool {
 	record, found := service.ReadRecord(lock, service.OfSupervise, boot)
-	if found != service.ThisOne {
-		return false
-	}
-	pidfd, err := record.Process()
-	if pidfd >= 0 {
-		bare.Close(pidfd)
-	}
-	return pidfd >= 0 || err != 0
+	return found == service.ThisOne && record.Runs()
 }
 
 // isSupervised tells whether somebody reads the other end of ok, although the lock is
