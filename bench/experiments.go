@@ -17,8 +17,10 @@ import (
 )
 
 const (
-	few    = 10              // services, where one is looked at at a time
-	settle = 2 * time.Second // after which nobody is busy, and all may start again
+	few    = 10               // services, where one is looked at at a time
+	killed = 100              // services that are killed one after the other
+	kills  = 10 * time.Second // after which no further one is
+	settle = 2 * time.Second  // after which nobody is busy, and all may start again
 	idle   = 60 * time.Second
 )
 
@@ -205,9 +207,10 @@ func (w *world) tell(argv []string, dir string) error {
 }
 
 // restart samples how soon a service that was killed is there again, and how soon
-// one that has just been started gets a signal.
+// one that has just been started gets a signal. Of a supervisor that waits a second
+// before it starts a service again there are fewer samples.
 func (w *world) restart() error {
-	if _, err := w.up(few, "sleeper"); err != nil {
+	if _, err := w.up(killed, "sleeper"); err != nil {
 		return err
 	}
 	pids := map[string]int{}
@@ -216,10 +219,10 @@ func (w *world) restart() error {
 		dir, _ := os.Readlink(processFile(r.pid, "cwd"))
 		pids[dir] = r.pid
 	}
-	w.looked = few
+	w.looked = killed
 	for _, signal := range []bool{false, true} {
 		time.Sleep(settle)
-		for n := range few {
+		for n, begun := 0, now(); n < killed && now() < begun+kills; n++ {
 			if err == nil {
 				err = w.kill(w.service(n), pids, signal)
 			}
@@ -231,7 +234,7 @@ func (w *world) restart() error {
 // kill kills a service and waits until it is there again, and then sends it a
 // signal, or else takes the time.
 func (w *world) kill(dir string, pids map[string]int, signal bool) error {
-	killed := now()
+	at := now()
 	if err := unix.Kill(pids[dir], unix.SIGKILL); err != nil {
 		return fmt.Errorf("unable to kill the service: %w", err)
 	}
@@ -244,7 +247,7 @@ func (w *world) kill(dir string, pids map[string]int, signal bool) error {
 	}
 	pids[dir] = r.pid
 	if !signal {
-		w.add(restarted, millis(r.at-killed))
+		w.add(restarted, millis(r.at-at))
 		return nil
 	}
 	asked := now()

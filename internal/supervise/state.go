@@ -200,11 +200,11 @@ func (s *Service) rest(p *bare.Process) {
 // grow makes the delay between starts longer for a service that dies sooner than
 // that, up to what it allows, and short again for one that lives.
 func (s *Service) grow(p *bare.Process) {
-	limit := int64(min(s.number(p, service.MaxRestartDelay, 0), 1<<30)) * 1e6
 	if s.delay = max(s.delay, second); bare.SinceBoot()-s.started > s.delay {
 		s.delay = second
 		return
 	}
+	limit := int64(min(s.number(p, service.MaxRestartDelay, 0), 1<<30)) * 1e6
 	s.delay = min(2*s.delay, max(limit, second))
 }
 
