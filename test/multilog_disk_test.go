@@ -105,17 +105,19 @@ func TestFullDiskLosesNothing(t *testing.T) {
 			t.Parallel()
 			f := newFlood(t, 1, 500)
 			d := f.onSmallDisk(t, "2m", fused, c.words...)
-			if c.early {
-				f.source.Write(f.add(5))
-				d.fillUp()
+			first, rest := f.add(5), f.add(1400) // 350 kB, and as much for the journal
+			if !c.early {
+				first, rest = append(first, rest[:len(rest)/2]...), rest[len(rest)/2:]
 			}
+			filled := make(chan bool)
 			go func() {
-				f.source.Write(f.add(1400)) // 350 kB, and as much for the journal
+				f.source.Write(first)
+				<-filled
+				f.source.Write(rest) // for which there is no room
 				f.source.Close()
 			}()
-			if !c.early {
-				d.fillUp() // at whatever moment
-			}
+			d.fillUp() // at whatever moment
+			close(filled)
 			d.warns(t)
 			must(os.Remove(filepath.Join(d.full, "filler")))
 			d.ends(t)

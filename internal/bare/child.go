@@ -131,10 +131,13 @@ func Wait(pid int) (status unix.WaitStatus, err Errno) {
 	}
 }
 
-// Reap takes one child that has ended, any child. No child has when pid is 0;
-// there are none left when err is ECHILD.
-func Reap() (pid int, status unix.WaitStatus, err Errno) {
-	r, _, err := unix.RawSyscall6(unix.SYS_WAIT4, ^uintptr(0), uintptr(unsafe.Pointer(&status)), unix.WNOHANG, 0, 0, 0)
+// AnyChild stands for a child's pid.
+const AnyChild = -1
+
+// Reap takes a child that has ended, a certain one or AnyChild. None has when pid is 0;
+// there is none when err is ECHILD.
+func Reap(child int) (pid int, status unix.WaitStatus, err Errno) {
+	r, _, err := unix.RawSyscall6(unix.SYS_WAIT4, uintptr(child), uintptr(unsafe.Pointer(&status)), unix.WNOHANG, 0, 0, 0)
 	return int(r), status, err
 }
 

@@ -76,14 +76,15 @@ func OpenSignalsOf(set uint64) (fd int, err Errno) {
 	return int(r), err
 }
 
-// ReadSignal takes a signal from such a descriptor; 0 is none.
-func ReadSignal(fd int) (signal int) {
+// ReadSignal takes a signal from such a descriptor, and the process that it is from, or
+// about; 0 is none.
+func ReadSignal(fd int) (signal, pid int) {
 	var info unix.SignalfdSiginfo
 	n, _, err := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&info)), unsafe.Sizeof(info))
 	if err != 0 || n == 0 {
-		return 0
+		return 0, 0
 	}
-	return int(info.Signo)
+	return int(info.Signo), int(int32(info.Pid))
 }
 
 // NextSignal waits for a signal, and tells whether it came from the kernel (a

@@ -38,7 +38,7 @@ func waitForAll(p *bare.Process, first int) bare.Exit {
 	var status unix.WaitStatus
 	for {
 		for {
-			ended, how, err := bare.Reap()
+			ended, how, err := bare.Reap(bare.AnyChild)
 			if err == unix.ECHILD {
 				return exitAs(p, status)
 			}

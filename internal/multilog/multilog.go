@@ -146,7 +146,8 @@ func wait(p *bare.Process, events int) {
 		}
 		readable, signalled := bare.WaitForTwo(0, events, until)
 		for signalled {
-			switch unix.Signal(bare.ReadSignal(events)) {
+			signal, _ := bare.ReadSignal(events)
+			switch unix.Signal(signal) {
 			case unix.SIGTERM:
 				asked.exit = true
 			case unix.SIGALRM:

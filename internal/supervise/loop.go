@@ -16,6 +16,7 @@ var (
 	self      service.Record // of this process
 	poll      bare.Poll
 	signals   int
+	sender    int   // of the last signal, or the child that it was about; or 0
 	next      int64 // when a service has something to do unasked, since boot in ns
 	many      bool  // there may be other services
 	share     int   // no descriptor of a child's is as high; 0 if children get copies of all
@@ -132,7 +133,28 @@ func Wait(until int64) int { return poll.Wait(bare.Until(until)) }
 func Event(i int) bare.Event { return poll.At(i) }
 
 // NextSignal is the signal that has come, or 0.
-func NextSignal() unix.Signal { return unix.Signal(bare.ReadSignal(signals)) }
+func NextSignal() unix.Signal {
+	signal, pid := bare.ReadSignal(signals)
+	sender = pid
+	return unix.Signal(signal)
+}
+
+// NextDead takes a child that has ended; pid is 0 if there is none. The first is the one
+// that the last SIGCHLD was about: to look for one among very many takes the kernel long,
+// and may wait until that one runs again.
+func NextDead() (pid int, how unix.WaitStatus) {
+	if first := sender; first > 0 {
+		sender = 0
+		if pid, how, err := bare.Reap(first); err == 0 && pid != 0 {
+			return pid, how
+		}
+	}
+	pid, how, err := bare.Reap(bare.AnyChild)
+	if err != 0 {
+		return 0, 0
+	}
+	return pid, how
+}
 
 // Add supervises the service of a directory from now on. Name is what it is called in
 // messages, and dir a descriptor of it, which Forget closes, or bare.Cwd. Exit is

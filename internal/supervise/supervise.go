@@ -55,8 +55,8 @@ func obey(p *bare.Process, place int) {
 	case unix.SIGCHLD:
 		// Every child that has ended: those of before the exec as well.
 		for {
-			pid, how, err := bare.Reap()
-			if err != 0 || pid == 0 {
+			pid, how := NextDead()
+			if pid == 0 {
 				return
 			}
 			if !Ended(p, pid, how) {

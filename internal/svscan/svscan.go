@@ -146,8 +146,8 @@ func obey(p *bare.Process, signal unix.Signal) {
 // not know.
 func reap(p *bare.Process) {
 	for {
-		pid, how, err := bare.Reap()
-		if err != 0 || pid == 0 {
+		pid, how := supervise.NextDead()
+		if pid == 0 {
 			return
 		}
 		scan.due = 0
