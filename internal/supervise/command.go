@@ -36,29 +36,24 @@ func (s *Service) command(p *bare.Process, c byte) {
 		s.group = false
 	case 'p':
 		s.paused = s.pid != 0
-		s.signal(p, unix.SIGSTOP)
 	case 'c':
 		s.paused = false
-		s.signal(p, unix.SIGCONT)
-	case 'a':
-		s.signal(p, unix.SIGALRM)
-	case 'h':
-		s.signal(p, unix.SIGHUP)
-	case 'i':
-		s.signal(p, unix.SIGINT)
-	case 'k':
-		s.signal(p, unix.SIGKILL)
-	case 't':
-		s.signal(p, unix.SIGTERM)
-	case 'q':
-		s.signal(p, unix.SIGQUIT)
-	case '1':
-		s.signal(p, unix.SIGUSR1)
-	case '2':
-		s.signal(p, unix.SIGUSR2)
-	case 'w':
-		s.signal(p, unix.SIGWINCH)
 	}
+	for i := range letters {
+		if l := &letters[i]; l.letter == c {
+			s.signal(p, l.signal)
+		}
+	}
+}
+
+// letters are the commands that send a signal.
+var letters = [...]struct {
+	letter byte
+	signal unix.Signal
+}{
+	{'p', unix.SIGSTOP}, {'c', unix.SIGCONT}, {'a', unix.SIGALRM}, {'h', unix.SIGHUP},
+	{'i', unix.SIGINT}, {'k', unix.SIGKILL}, {'t', unix.SIGTERM}, {'q', unix.SIGQUIT},
+	{'1', unix.SIGUSR1}, {'2', unix.SIGUSR2}, {'w', unix.SIGWINCH},
 }
 
 // signal sends a signal to the service, if it runs.

@@ -150,13 +150,20 @@ func (s *supervisor) terminate() {
 	}
 }
 
+// holder is the supervisor that has the lock of a directory; 0 if there is none, or if it
+// cannot be told which one.
+func holder(dir string) (pid int) {
+	_, pid, pidfd := service.Supervisor(dir, supervise.Boot())
+	if pidfd < 0 {
+		return 0
+	}
+	bare.Close(pidfd)
+	return pid
+}
+
 // wantsUp tells whether the supervisor, of catena's, says that the service is wanted up.
 func (s *supervisor) wantsUp(dir string) bool {
-	_, pid, pidfd := service.Supervisor(dir, supervise.Boot())
-	if pidfd >= 0 {
-		bare.Close(pidfd)
-	}
-	if pidfd < 0 || pid != int(s.pid) {
+	if holder(dir) != int(s.pid) {
 		return false
 	}
 	fd, err := openDirectory(bare.Cwd, dir)
@@ -171,11 +178,8 @@ func (s *supervisor) wantsUp(dir string) bool {
 // waits tells that somebody else has the lock of the directory, which the supervisor may
 // be waiting for: two of them are started for a directory that has two names.
 func (s *supervisor) waits(dir string) bool {
-	held, pid, pidfd := service.Supervisor(dir, supervise.Boot())
-	if pidfd >= 0 {
-		bare.Close(pidfd)
-	}
-	return held && pidfd >= 0 && s.pid > 0 && pid != int(s.pid)
+	other := holder(dir)
+	return other != 0 && s.pid > 0 && other != int(s.pid)
 }
 
 // tell gives a supervisor commands, once it takes them.
