@@ -37,8 +37,8 @@ func FuzzLabelsAreReadAsDaemontoolsReadThem(f *testing.F) {
 			t.Fatalf("%q: %s", text, ends)
 		}
 		lastLabel := regexp.MustCompile(`(\A|\n)@[0-9a-f]*\z`) // daemontools lose it
-		tooLong := regexp.MustCompile(`(?s)(\A|\n)@[0-9a-f]{60000}`)
-		if end == "exit 0" && !lastLabel.Match(text) && !tooLong.Match(text) {
+		// A label may not be as long as what is read at once.
+		if end == "exit 0" && !lastLabel.Match(text) && len(text) < 60000 {
 			if diff := textDifference(got, want); diff != "" {
 				t.Errorf("%s%s", env, diff)
 			}
