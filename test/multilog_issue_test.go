@@ -235,6 +235,57 @@ func TestKilledWhileTheDiskIsFull(t *testing.T) {
 	}
 }
 
+// The first multilog is started before there is a /proc, as early in the boot, is killed
+// with lines that it could not write, and the next one has a /proc; or the other way round.
+func TestProcComesAfterAKill(t *testing.T) {
+	const without = `cd "$1" && mount -t tmpfs none /proc && shift && exec "$@"`
+	for _, first := range []bool{true, false} {
+		f := newFlood(t, uint64(firstSeed(t)), 500)
+		full := f.keptDisk(t, "size=2m")
+		keeper := strings.Split(full, "/")[2]
+		stdin := f.reading(t)
+		start := func(proc bool) (*exec.Cmd, string) {
+			script := without
+			if proc {
+				script = strings.Replace(script, "mount -t tmpfs none /proc && ", "", 1)
+			}
+			cmd := exec.Command("nsenter", "-t", keeper, "--mount", "unshare", "--mount", "sh", "-c", script, "sh", f.dir, filepath.Join(fused.dir, "multilog"), "n1000", "s16777215", "./full/a")
+			said, err := os.Create(f.file(fmt.Sprint("said", proc)))
+			must(err)
+			defer said.Close()
+			cmd.Dir, cmd.Stdin, cmd.Stderr = f.dir, stdin, said
+			cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
+			must(cmd.Start())
+			t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+			return cmd, said.Name()
+		}
+		cmd, said := start(!first)
+		eventually(t, "the log", func() bool { return exists(full + "/a/state") })
+		f.source.Write(f.add(200)) // so that the journal has its pages
+		text := f.add(400)
+		os.WriteFile(full+"/filler", make([]byte, 1<<24), 0o600)
+		go func() {
+			f.source.Write(text)
+			f.source.Close()
+		}()
+		eventually(t, "a warning", func() bool { return textOf(said) != "" })
+		cmd.Process.Kill()
+		cmd.Wait()
+		must(os.Remove(full + "/filler"))
+		cmd, said = start(first)
+		late := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+		cmd.Wait()
+		late.Stop()
+		if got := ending(cmd.ProcessState); got != "exit 0" {
+			t.Errorf("%s %s", got, textOf(said))
+		}
+		inside := &flood{logs: &logs{full}, lines: f.lines}
+		if got := inside.counted("a"); got.lost > 0 || got.torn > 0 {
+			t.Errorf("the first one without /proc: %v; %+v; the next one says %q", first, got, textOf(said))
+		}
+	}
+}
+
 // A disk that has no room for another file: what is there is rotated when it has.
 func TestNoMoreFilesOnTheDisk(t *testing.T) {
 	f := newFlood(t, 1, 300)
