@@ -166,6 +166,13 @@ func (id Identity) Append(b *Buffer) bool {
 	return b.AppendNumber(id.device) && b.Append(".") && b.AppendNumber(id.inode)
 }
 
+// Bytes is the identity as it is kept in files: the device and the inode, little-endian.
+func (id Identity) Bytes() (b [16]byte) {
+	PutLittle(b[:8], id.device)
+	PutLittle(b[8:], id.inode)
+	return b
+}
+
 // Identify returns a file's identity and mode, following symbolic links.
 func Identify(path string) (id Identity, mode uint16, err Errno) {
 	at, err := cpath(path)
@@ -178,7 +185,11 @@ func Identify(path string) (id Identity, mode uint16, err Errno) {
 func identify(dir int, path uintptr) (id Identity, mode uint16, err Errno) {
 	var x unix.Statx_t
 	_, _, err = unix.RawSyscall6(unix.SYS_STATX, uintptr(dir), path, 0, unix.STATX_INO|unix.STATX_MODE|unix.STATX_TYPE, uintptr(unsafe.Pointer(&x)), 0)
-	return Identity{uint64(x.Dev_major)<<32 | uint64(x.Dev_minor), x.Ino}, x.Mode, err
+	return identity(&x), x.Mode, err
+}
+
+func identity(x *unix.Statx_t) Identity {
+	return Identity{uint64(x.Dev_major)<<32 | uint64(x.Dev_minor), x.Ino}
 }
 
 // Executable tells whether the process may execute a file, by its effective ids.

@@ -11,7 +11,7 @@ type Status struct {
 	Mode  uint16
 	Links uint32
 	Size  int64 // in bytes
-	Inode uint64
+	File  Identity
 	Born  uint64 // when it was made, in nanoseconds, the low 7 bytes; 0 if nobody knows
 }
 
@@ -34,7 +34,7 @@ func stat(dir int, path, flags uintptr) (Status, Errno) {
 	var x unix.Statx_t
 	_, _, err := unix.RawSyscall6(unix.SYS_STATX, uintptr(dir), path, flags, unix.STATX_BASIC_STATS|unix.STATX_BTIME, uintptr(unsafe.Pointer(&x)), 0)
 	born := (uint64(x.Btime.Sec)*1e9 + uint64(x.Btime.Nsec)) & (1<<56 - 1)
-	return Status{x.Mode, x.Nlink, int64(x.Size), x.Ino, born}, err
+	return Status{x.Mode, x.Nlink, int64(x.Size), identity(&x), born}, err
 }
 
 // Link gives a file another name.

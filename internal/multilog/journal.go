@@ -32,14 +32,19 @@ import (
 //	after the head is written      a head without a text
 //
 // The beginning of a line that cannot be written yet is in the head, and in front of the
-// text as well.
+// text as well. If the next one has another pipe, that line ends there.
 //
-// Where the input is not a pipe, or the file system cannot map files, there is no journal.
+// The next one may have another script: a log is known by its directory, wherever in the
+// script it stands, and the journal is where the last one has left it. What a log gets of
+// the text may differ then; if so, it gets all of it again, also what is in older files.
+//
+// Where the input is not a pipe, or the file system cannot map files, there is no journal;
+// what one has that is there is read and written first, or nothing is done at all.
 const journalName = "journal"
 
 // A head, in bytes. Numbers are little-endian.
 //
-//	 0  8  "journal2"
+//	 0  8  "journal3"
 //	 8 24  the beginning of the boot id
 //	32  8  how many heads there were before
 //	40  1  1 if what comes begins within a line, the beginning of which has been written
@@ -48,15 +53,18 @@ const journalName = "journal"
 //	43  1  the mark
 //	44  4  how long the text is
 //	48  2  how long the beginning of a line before it is, which is at the end of the head
-//	56 40  for each log: the inodes of its directory and of current, the size of
-//	       current, how many bytes of the output are in older files, each in 8; 1 if it
-//	       gets the line that the text begins in; in 7, when current was made, in
-//	       nanoseconds, because an inode may come back
+//	56 16  the pipe: its device and inode
+//	72 64  for each log: its directory and current, each as device and inode; in 8 each,
+//	       the size of current, how many bytes of the output are in older files, and
+//	       what tells one selection of lines from another; 1 if it gets the line that
+//	       the text begins in; in 7, when current was made, in nanoseconds, because an
+//	       inode may come back
 const (
-	journalMagic = "journal2"
+	journalMagic = "journal3"
 	markPlace    = 43
-	logsPlace    = 56
-	entrySize    = 40
+	pipePlace    = 56
+	logsPlace    = 72
+	entrySize    = 64
 	linePlace    = headSize - lineMax
 	headSize     = 4096
 	mostLogs     = (linePlace - logsPlace) / entrySize
@@ -65,8 +73,9 @@ const (
 )
 
 type journalFile struct {
-	on      bool
-	fd      int
+	on      bool    // what is read stands in it
+	fd      int     // 0 if there is none
+	home    int     // the log in whose directory it is
 	at      uintptr // where it is mapped
 	in, out int     // of the second pipe
 	turn    uint64  // of the head
@@ -76,47 +85,84 @@ type journalFile struct {
 
 var journal journalFile
 
-// open opens the journal that the last multilog has left, or makes one.
-func (j *journalFile) open(p *bare.Process, l *rotated) {
+// open opens the journal that the last multilog has left, or makes one. Anything but
+// Continue is a failure, which has been said: then it is as it was.
+func (j *journalFile) open(p *bare.Process) bare.Exit {
+	left := false
+	for i := script.logs.Len() - 1; i >= 0; i-- {
+		l := script.logs.At(i)
+		switch err := bare.Exists(l.dir, journalName); err {
+		case 0:
+			j.home, left = i, true
+		case unix.ENOENT:
+		default:
+			return p.FatalErrno(err, "unable to read ", l.name.String(), "/", journalName)
+		}
+	}
+	l := script.logs.At(j.home)
+	j.boot = service.ThisBoot()
+	fd, err := bare.OpenAt(l.dir, journalName, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
+	if err == 0 {
+		j.fd = fd
+		err = j.load()
+	}
+	if err != 0 && left {
+		return p.FatalErrno(err, "unable to read ", l.name.String(), "/", journalName)
+	}
+	if err == 0 {
+		err = j.use()
+	}
+	if err == 0 {
+		j.on, input.at = true, j.at+textStart
+		return bare.Continue
+	}
+	p.WarnErrno(err, "unable to use ", l.name.String(), "/", journalName)
+	if !input.mapAlone() {
+		return p.NoMemory()
+	}
+	text := input.text()[:bare.Little(j.head[44:48])+bare.Little(j.head[48:50])]
+	if n, err := bare.ReadAt(j.fd, text, textStart); len(text) > 0 && (err != 0 || n < len(text)) {
+		return p.FatalErrno(err, "unable to read ", l.name.String(), "/", journalName)
+	}
+	return bare.Continue
+}
+
+// use makes what the journal needs.
+func (j *journalFile) use() (err bare.Errno) {
 	if script.logs.Len() > mostLogs {
-		p.Warn("too many logs: lines that are read when it is killed are lost")
-		return
+		return unix.E2BIG
 	}
 	limit, err := bare.Getrlimit(unix.RLIMIT_FSIZE)
 	if err == 0 && limit.Cur < journalSize {
-		return // it would die of that
+		return unix.EFBIG // it would die of that
 	}
-	j.boot = service.ThisBoot()
-	j.fd, err = bare.OpenAt(l.dir, journalName, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
-	if err == 0 {
-		j.load()
-		err = bare.Truncate(j.fd, journalSize)
+	if err = bare.Truncate(j.fd, journalSize); err != 0 {
+		return err
 	}
-	if err == 0 {
-		j.at, err = bare.MapShared(j.fd, journalSize)
+	if j.at, err = bare.MapShared(j.fd, journalSize); err != 0 {
+		return err
 	}
-	if err == 0 {
-		j.out, j.in, err = bare.Pipe(unix.O_NONBLOCK | unix.O_CLOEXEC)
-	}
-	if err != 0 {
-		p.WarnErrno(err, "unable to open ", l.name.String(), "/", journalName)
-		clear(j.head[:])
-		return
+	if j.out, j.in, err = bare.Pipe(unix.O_NONBLOCK | unix.O_CLOEXEC); err != 0 {
+		return err
 	}
 	bare.SetPipeSize(j.in, readMax)
-	j.on, input.at = true, j.at+textStart
+	return 0
 }
 
-// load takes over the newest head that counts, if both are of this boot and the file has
-// not been cut off.
-func (j *journalFile) load() {
+// load takes over the newest head that counts, if both are of this boot, as far as that is
+// known, and the file has not been cut off.
+func (j *journalFile) load() bare.Errno {
 	var heads [2 * headSize]byte
-	n, _ := bare.ReadAt(j.fd, heads[:], 0)
+	n, err := bare.ReadAt(j.fd, heads[:], 0)
+	if err != 0 {
+		return err
+	}
 	for at := 0; at < len(heads); at += headSize {
 		head := heads[at : at+headSize]
-		if n < len(heads) || string(head[:8]) != journalMagic || service.Boot(head[8:32]) != j.boot {
+		otherBoot := service.Boot(head[8:32]) != j.boot && head[8] != 0 && j.boot[0] != 0
+		if n < len(heads) || string(head[:8]) != journalMagic || otherBoot {
 			clear(j.head[:])
-			return
+			return 0
 		}
 		turn := bare.Little(head[32:40])
 		if counts := head[41] == 0 || head[42] != head[markPlace]; counts && turn >= j.turn {
@@ -129,20 +175,26 @@ func (j *journalFile) load() {
 	if line > lineMax || line+text > readMax || textStart+int64(line+text) > size {
 		clear(j.head[:])
 	}
+	return 0
 }
 
-// left takes over what the journal says of a log. It returns the inode and the size of
-// current, or false if the journal does not know that log.
-func (j *journalFile) left(place int, l *rotated) (inode, born uint64, size int64, known bool) {
-	if string(j.head[:8]) != journalMagic {
-		return 0, 0, 0, false
+// left takes over what the journal says of a log, and tells whether current is the one that
+// it knows: then whole is the size that it had.
+func (j *journalFile) left(l *rotated, current bare.Status) (whole int64, known bool) {
+	for i := range mostLogs {
+		b := j.entry(i)
+		if string(j.head[:8]) != journalMagic || [16]byte(b[0:16]) != l.id.Bytes() {
+			continue
+		}
+		if bare.Little(b[48:56]) == l.selection {
+			l.skip = int64(bare.Little(b[40:48]))
+		}
+		l.selected = b[56] != 0
+		whole = int64(bare.Little(b[32:40]))
+		same := [16]byte(b[16:32]) == current.File.Bytes() && bare.Little(b[57:64]) == current.Born
+		return whole, same && current.Links == 1 && whole <= current.Size
 	}
-	b := j.entry(place)
-	if bare.Little(b[0:8]) != l.inodeOfDir {
-		return 0, 0, 0, false
-	}
-	l.skip, l.selected = int64(bare.Little(b[24:32])), b[32] != 0
-	return bare.Little(b[8:16]), bare.Little(b[33:40]), int64(bare.Little(b[16:24])), true
+	return 0, false
 }
 
 func (j *journalFile) entry(place int) []byte {
@@ -150,21 +202,26 @@ func (j *journalFile) entry(place int) []byte {
 }
 
 // begin is called once the logs are open. It returns how much text there is that the logs
-// lack. Both heads are written: one may be of another boot, or none.
-func (j *journalFile) begin(p *bare.Process) (text int) {
-	if !j.on {
-		return 0
-	}
+// lack, and whether the line that it ends in comes to an end with it. Both heads are
+// written: one may be of another boot, or none.
+func (j *journalFile) begin(p *bare.Process) (text int, ends bool) {
 	input.inside, input.n = j.head[40] != 0, int(bare.Little(j.head[48:50]))
 	text = int(bare.Little(j.head[44:48]))
+	pipe := bare.StatOpen(0).File.Bytes()
+	ends = [16]byte(j.head[pipePlace:logsPlace]) != pipe
+	if j.fd == 0 {
+		return text, ends
+	}
 	copy(j.head[0:8], journalMagic)
 	copy(j.head[8:32], j.boot[:])
 	j.head[41] = 0
+	copy(j.head[pipePlace:logsPlace], pipe[:])
+	clear(j.head[logsPlace:linePlace])
 	j.noteLogs()
 	j.write(p)
 	j.write(p)
 	j.putLine(p)
-	return text
+	return text, ends
 }
 
 // noteLogs notes how far each log is, and for which the line is that the text begins in.
@@ -172,20 +229,22 @@ func (j *journalFile) noteLogs() {
 	for i := range script.logs.Len() {
 		l := script.logs.At(i)
 		j.noteLog(i, l)
-		j.entry(i)[32] = 0
+		j.entry(i)[56] = 0
 		if l.selected {
-			j.entry(i)[32] = 1
+			j.entry(i)[56] = 1
 		}
 	}
 }
 
 func (j *journalFile) noteLog(place int, l *rotated) {
 	b := j.entry(place)
-	bare.PutLittle(b[0:8], l.inodeOfDir)
-	bare.PutLittle(b[8:16], l.inode)
-	bare.PutLittle(b[16:24], uint64(l.bytes))
-	bare.PutLittle(b[24:32], uint64(l.since+l.skip))
-	bare.PutLittle(b[33:40], l.born)
+	dir, current := l.id.Bytes(), l.file.Bytes()
+	copy(b[0:16], dir[:])
+	copy(b[16:32], current[:])
+	bare.PutLittle(b[32:40], uint64(l.bytes))
+	bare.PutLittle(b[40:48], uint64(l.since+l.skip))
+	bare.PutLittle(b[48:56], l.selection)
+	bare.PutLittle(b[57:64], l.born)
 }
 
 // write writes the head over the one before the last, and returns where its mark is.
@@ -198,8 +257,13 @@ func (j *journalFile) write(p *bare.Process) (mark uintptr) {
 		if err == 0 {
 			return j.at + uintptr(place) + markPlace
 		}
-		script.logs.At(0).warn(p, err, "unable to write ", journalName)
+		j.warn(p, err)
 	}
+}
+
+// warn says that the journal cannot be written, and waits five seconds.
+func (j *journalFile) warn(p *bare.Process, err bare.Errno) {
+	script.logs.At(j.home).warn(p, err, "unable to write ", journalName)
 }
 
 // rotating notes that all that is written so far will be in an older file.
@@ -210,7 +274,7 @@ func (j *journalFile) rotated(p *bare.Process, l *rotated) { j.noteOne(p, l) }
 
 func (j *journalFile) noteOne(p *bare.Process, l *rotated) {
 	for i := range script.logs.Len() {
-		if j.on && script.logs.At(i) == l {
+		if j.fd != 0 && script.logs.At(i) == l {
 			j.noteLog(i, l)
 			j.write(p)
 		}
@@ -229,21 +293,18 @@ func (j *journalFile) take(p *bare.Process, b []byte) (n int, err bare.Errno) {
 	}
 	n, err = bare.Read(j.out, b[:there])
 	if n < there || err != 0 { // as packets come one by one, they will here as well
-		for {
-			if more, err := bare.Read(j.out, sink[:]); err != 0 || more == 0 {
-				break
-			}
-		}
-	}
-	if err == unix.EFAULT {
-		j.enlarge(p)
-		return 0, unix.EAGAIN
+		j.drain()
 	}
 	if err != 0 {
-		return 0, err
+		if err == unix.EFAULT {
+			j.enlarge(p)
+		} else {
+			j.warn(p, err)
+		}
+		return 0, unix.EAGAIN
 	}
-	if asked.exit {
-		n = min(newlineIn(b[:n])+1, n)
+	if line := newlineIn(b[:n]) + 1; asked.exit && line < n && !j.packets(n) {
+		n = line
 	}
 	j.head[41], j.head[42], j.head[markPlace] = 1, ^b[0], ^b[0]
 	bare.PutLittle(j.head[44:48], uint64(n))
@@ -254,7 +315,25 @@ func (j *journalFile) take(p *bare.Process, b []byte) (n int, err bare.Errno) {
 		if _, err = bare.ReadAway(0, mark, sink[:], n); err == 0 {
 			return n, 0
 		}
-		script.logs.At(0).warn(p, err, "unable to write ", journalName)
+		j.warn(p, err)
+	}
+}
+
+// packets tells whether what is in the pipe is packets, of which what is not read is lost.
+func (j *journalFile) packets(n int) bool {
+	there, _ := bare.Tee(0, j.in, n)
+	bare.Read(j.out, sink[:1])
+	left := bare.Unread(j.out)
+	j.drain()
+	return int(left) < there-1
+}
+
+// drain reads what is in the second pipe.
+func (j *journalFile) drain() {
+	for {
+		if n, err := bare.Read(j.out, sink[:]); err != 0 || n == 0 {
+			return
+		}
 	}
 }
 
@@ -263,7 +342,7 @@ func (j *journalFile) take(p *bare.Process, b []byte) (n int, err bare.Errno) {
 func (j *journalFile) enlarge(p *bare.Process) {
 	for at := 0; at < readMax; at += len(sink) {
 		if err := bare.WriteAt(j.fd, sink[:], int64(textStart+at)); err != 0 {
-			script.logs.At(0).warn(p, err, "unable to write ", journalName)
+			j.warn(p, err)
 			break
 		}
 	}
@@ -278,9 +357,6 @@ func (j *journalFile) commit(p *bare.Process, line []byte) {
 	}
 	bare.PutLittle(j.head[44:48], 0)
 	bare.PutLittle(j.head[48:50], uint64(copy(j.head[linePlace:], line)))
-	for i := range script.logs.Len() {
-		script.logs.At(i).since = 0
-	}
 	j.noteLogs()
 	j.write(p)
 	j.putLine(p)
@@ -289,12 +365,12 @@ func (j *journalFile) commit(p *bare.Process, line []byte) {
 // putLine puts the beginning of a line before the text to come.
 func (j *journalFile) putLine(p *bare.Process) {
 	line := j.head[linePlace:][:bare.Little(j.head[48:50])]
-	for len(line) > 0 {
+	for j.on && len(line) > 0 {
 		err := bare.WriteAt(j.fd, line, textStart)
 		if err == 0 {
 			return
 		}
-		script.logs.At(0).warn(p, err, "unable to write ", journalName)
+		j.warn(p, err)
 	}
 }
 
@@ -315,9 +391,11 @@ func (j *journalFile) leave() {
 	j.on = false
 }
 
-// remove is called at the end, when there is nothing in it.
+// remove is called when there is nothing in it that the logs lack.
 func (j *journalFile) remove() {
-	if j.on {
-		bare.Unlink(script.logs.At(0).dir, journalName)
+	if j.fd != 0 {
+		bare.Unlink(script.logs.At(j.home).dir, journalName)
+		bare.Close(j.fd)
+		j.fd = 0
 	}
 }

@@ -76,6 +76,10 @@ func process(p *bare.Process, end bool) {
 	for i := range script.logs.Len() {
 		script.logs.At(i).flush(p)
 	}
+	for i := range script.logs.Len() {
+		l := script.logs.At(i)
+		l.since, l.skip = 0, 0
+	}
 	left := text[at:input.n]
 	input.n -= at
 	input.scanned = input.n
@@ -86,9 +90,10 @@ func process(p *bare.Process, end bool) {
 	case at > 0 || input.oldEnd == 0:
 		input.older, input.oldEnd = input.stamp, 1
 	}
-	if journal.on {
+	if journal.fd != 0 {
 		journal.commit(p, left)
-	} else {
+	}
+	if !journal.on {
 		copy(text, left)
 	}
 }
@@ -304,7 +309,10 @@ func readInput(p *bare.Process) (n int, err bare.Errno) {
 		return bare.Read(0, room)
 	}
 	n, err = journal.take(p, room)
-	if err == unix.EINVAL { // not a pipe
+	if err != 0 && err != unix.EAGAIN {
+		if err != unix.EINVAL { // which it is where the input is no pipe
+			p.WarnErrno(err, "unable to duplicate input, going on without ", journalName)
+		}
 		journal.leave()
 		return 0, unix.EAGAIN
 	}

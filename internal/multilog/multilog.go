@@ -57,9 +57,12 @@ func multilog(p *bare.Process) bare.Exit {
 	}
 	run(p, events)
 	for i := range script.logs.Len() {
+		script.logs.At(i).sync(p)
+	}
+	journal.remove() // before somebody may go on with a log that it knows
+	for i := range script.logs.Len() {
 		script.logs.At(i).close(p)
 	}
-	journal.remove()
 	return 0
 }
 
@@ -77,17 +80,24 @@ func openLogs(p *bare.Process) bare.Exit {
 			return p.NoMemory()
 		}
 	}
+	if n == 0 && !input.mapAlone() {
+		return p.NoMemory()
+	}
 	if n > 0 {
 		bare.SetPipeSize(0, pipeSize)
-		journal.open(p, script.logs.At(0))
-	}
-	for i := range n {
-		if exit := script.logs.At(i).restart(p, i); exit != bare.Continue {
+		if exit := journal.open(p); exit != bare.Continue {
 			return exit
 		}
 	}
-	if !journal.on && !input.mapAlone() {
-		return p.NoMemory()
+	limit, err := bare.Getrlimit(unix.RLIMIT_FSIZE)
+	for i := range n {
+		l := script.logs.At(i)
+		if err == 0 && limit.Cur >= leastSize {
+			l.size = int64(min(uint64(l.size), uint64(limit.Cur))) // or SIGXFSZ would kill each multilog
+		}
+		if exit := l.restart(p); exit != bare.Continue {
+			return exit
+		}
 	}
 	return bare.Continue
 }
@@ -95,7 +105,7 @@ func openLogs(p *bare.Process) bare.Exit {
 // run reads lines and writes them until the input ends, or TERM has come and the line
 // that was begun has ended.
 func run(p *bare.Process, events int) {
-	text := journal.begin(p) // which the last multilog has read and not written
+	text, ends := journal.begin(p) // which the last multilog has read and not written
 	input.stamp.take()
 	if input.n > 0 {
 		input.older, input.oldEnd = input.stamp, 1
@@ -103,9 +113,15 @@ func run(p *bare.Process, events int) {
 	if text > 0 {
 		add(p, text)
 	}
+	if ends && (input.n > 0 || input.inside) {
+		process(p, true)
+	}
+	if !journal.on {
+		journal.remove()
+	}
 	for {
 		wait(p, events)
-		if asked.exit && input.n == 0 && !input.inside {
+		if done() {
 			return
 		}
 		n, err := readInput(p)
@@ -134,7 +150,7 @@ func add(p *bare.Process, n int) {
 
 // wait waits for input, and does what signals and the clock ask for.
 func wait(p *bare.Process, events int) {
-	for {
+	for !done() {
 		until := int64(bare.Never)
 		for i := range script.logs.Len() {
 			if l := script.logs.At(i); l.every > 0 && l.bytes > 0 {
@@ -167,7 +183,7 @@ func wait(p *bare.Process, events int) {
 			}
 		}
 		asked.rotate = false
-		if readable || asked.exit && input.n == 0 && !input.inside {
+		if readable {
 			return
 		}
 		if input.fat && now >= until {
@@ -175,6 +191,9 @@ func wait(p *bare.Process, events int) {
 		}
 	}
 }
+
+// done tells that TERM has come, and the line that was begun has ended.
+func done() bool { return asked.exit && input.n == 0 && !input.inside }
 
 // idle is how long there is no input until memory is given back, in nanoseconds.
 const idle = 1e9

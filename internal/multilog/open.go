@@ -18,7 +18,7 @@ func (l *rotated) lockDirectory(p *bare.Process) bare.Exit {
 	if err != 0 {
 		return p.FatalErrno(err, "unable to open directory ", name)
 	}
-	l.inodeOfDir = bare.StatOpen(l.dir).Inode
+	l.id = bare.StatOpen(l.dir).File
 	if l.lock, err = appendTo(l.dir, "lock"); err == 0 {
 		// The processor that a killed one was about to start may have it, up to its exec.
 		const patience = 1000
@@ -36,17 +36,16 @@ func (l *rotated) lockDirectory(p *bare.Process) bare.Exit {
 // restart opens current, in a directory whose lock is held. One that a multilog has left
 // in good order is gone on with, and so is one whose journal tells how long it was when
 // all of it was whole lines. Every other may be torn: it is kept as an old file.
-func (l *rotated) restart(p *bare.Process, place int) bare.Exit {
+func (l *rotated) restart(p *bare.Process) bare.Exit {
 	name := l.name.String()
-	inode, born, whole, known := journal.left(place, l)
 	is, err := bare.Stat(l.dir, current)
 	if err != 0 && err != unix.ENOENT {
 		return p.FatalErrno(err, "unable to stat ", name, "/"+current)
 	}
 	closed := is.Mode&0o100 != 0
-	known = known && is.Inode == inode && is.Born == born && whole <= is.Size
+	whole, known := journal.left(l, is)
 	if err != 0 || !closed && !known {
-		return l.begin(p)
+		return l.begin(p, is)
 	}
 	if l.current, err = appendTo(l.dir, current); err != 0 {
 		return p.FatalErrno(err, "unable to append to ", name, "/"+current)
@@ -66,8 +65,9 @@ func (l *rotated) restart(p *bare.Process, place int) bare.Exit {
 	return bare.Continue
 }
 
-// begin puts what an outage has left out of the way and begins a new current.
-func (l *rotated) begin(p *bare.Process) bare.Exit {
+// begin puts what an outage has left out of the way, and current as it was, and begins a
+// new one.
+func (l *rotated) begin(p *bare.Process, was bare.Status) bare.Exit {
 	name := l.name.String()
 	bare.Unlink(l.dir, state)
 	bare.Unlink(l.dir, newState)
@@ -82,7 +82,9 @@ func (l *rotated) begin(p *bare.Process) bare.Exit {
 		bare.Unlink(l.dir, processed)
 		l.finish(p, previous, "u")
 	}
-	l.finish(p, current, "u")
+	if was.Size > 0 || was.Links > 1 { // or nothing has been written to it
+		l.finish(p, current, "u")
+	}
 	fd, err := bare.OpenAt(l.dir, state, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_TRUNC|unix.O_CREAT|unix.O_CLOEXEC, 0o644)
 	if err != 0 {
 		return p.FatalErrno(err, "unable to write to ", name, "/"+state)

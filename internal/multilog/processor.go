@@ -11,8 +11,8 @@ func (l *rotated) process(p *bare.Process) {
 	for !l.runProcessor(p) {
 		bare.Sleep(5e9)
 	}
-	l.sync(p, processed, 0o744)
-	l.sync(p, newState, 0)
+	l.keep(p, processed, 0o744)
+	l.keep(p, newState, 0)
 	for {
 		err := bare.Unlink(l.dir, previous)
 		if err == 0 {
@@ -30,8 +30,8 @@ func (l *rotated) process(p *bare.Process) {
 	l.finish(p, processed, l.code.String())
 }
 
-// sync writes a file to disk and gives it a mode, unless that is 0.
-func (l *rotated) sync(p *bare.Process, file string, mode uint32) {
+// keep writes a file to disk and gives it a mode, unless that is 0.
+func (l *rotated) keep(p *bare.Process, file string, mode uint32) {
 	fd := -1
 	for {
 		var err bare.Errno

@@ -17,14 +17,15 @@ type rotated struct {
 	processor bare.Text // empty if there is none
 	code      bare.Text // what the name of a finished file ends with
 
-	dir, lock, current int    // descriptors
-	bytes              int64  // in current, those in out not counted
-	begun              int64  // when current was begun, since boot in ns
-	inode, born        uint64 // of current; when it was made, likewise, in 7 bytes
-	inodeOfDir         uint64
-	begunTo            int64 // how much of current the kernel writes to disk already
-	since              int64 // bytes written since the journal began with what is in it
-	skip               int64 // bytes to come that are written already
+	dir, lock, current int           // descriptors
+	bytes              int64         // in current, those in out not counted
+	begun              int64         // when current was begun, since boot in ns
+	begunTo            int64         // how much of current the kernel writes to disk already
+	since              int64         // bytes written since the journal began with what is in it
+	skip               int64         // bytes to come that are written already
+	id, file           bare.Identity // of the directory, and of current
+	born               uint64        // when current was made, in ns, 7 bytes of it
+	selection          uint64        // tells what it gets of a text from what another log gets
 
 	out      uintptr // room for outSize bytes
 	n        int     // in it
@@ -167,13 +168,7 @@ func (l *rotated) pause(p *bare.Process, err bare.Errno, before, after string) {
 
 // rotate finishes current and begins another one. It does not return before it has.
 func (l *rotated) rotate(p *bare.Process) {
-	for {
-		err := bare.Fsync(l.current)
-		if err == 0 {
-			break
-		}
-		l.pause(p, err, "unable to write ", "/"+current+" to disk, pausing")
-	}
+	l.sync(p)
 	journal.rotating(p, l)
 	bare.Close(l.current)
 	for {
@@ -217,7 +212,7 @@ func (l *rotated) create(p *bare.Process) {
 // identify takes note of which file current is.
 func (l *rotated) identify() {
 	is := bare.StatOpen(l.current)
-	l.inode, l.born = is.Inode, is.Born
+	l.file, l.born = is.File, is.Born
 }
 
 func (l *rotated) chmod(p *bare.Process, file string, mode uint32) {
@@ -240,15 +235,19 @@ func appendTo(dir int, name string) (fd int, err bare.Errno) {
 	return bare.OpenAt(dir, name, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_APPEND|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 }
 
-// close writes everything to disk, and says so by the mode of current.
-func (l *rotated) close(p *bare.Process) {
+// sync writes everything to disk.
+func (l *rotated) sync(p *bare.Process) {
 	for {
 		err := bare.Fsync(l.current)
 		if err == 0 {
-			break
+			return
 		}
 		l.pause(p, err, "unable to write ", "/"+current+" to disk, pausing")
 	}
+}
+
+// close says by the mode of current that all of it is on disk, and has nothing else to it.
+func (l *rotated) close(p *bare.Process) {
 	for {
 		err := bare.Fchmod(l.current, 0o744)
 		if err == 0 {

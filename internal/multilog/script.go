@@ -46,7 +46,7 @@ const (
 // parse reads the script. Words that are no action are reported and left out, as 0.76
 // leaves them out. Anything but Continue is a failure, which has been said.
 func parse(p *bare.Process, words bare.Words) bare.Exit {
-	next := rotated{size: byDefaultSize, num: byDefaultNum, code: bare.Keep("s")}
+	next := rotated{size: byDefaultSize, num: byDefaultNum, code: bare.Keep("s"), selection: offset}
 	glob := false
 	script.plain = true
 	for i := range words.Len() {
@@ -62,16 +62,20 @@ func parse(p *bare.Process, words bare.Words) bare.Exit {
 				break
 			}
 			script.stamp = word[0]
+			next.selects(word)
 		case 'F':
 			glob = true
+			next.selects(word)
 		case 'S':
 			if rest == "" {
 				glob = false
+				next.selects(word)
 				break
 			}
 			next.total, _ = number(p, word, 0)
 		case '+', '-':
 			script.plain = false
+			next.selects(word)
 			if !addAction(action{kind: word[0], glob: glob, text: bare.Keep(rest)}) {
 				return p.NoMemory()
 			}
@@ -121,6 +125,18 @@ func parse(p *bare.Process, words bare.Words) bare.Exit {
 		}
 	}
 	return bare.Continue
+}
+
+// offset is that of FNV-1a, 64 bits.
+const offset = 14695981039346656037
+
+// selects takes note of a word, which decides on what the logs that follow get.
+func (l *rotated) selects(word string) {
+	const prime = 1099511628211
+	for i := range len(word) {
+		l.selection = (l.selection ^ uint64(word[i])) * prime
+	}
+	l.selection *= prime // the end of the word
 }
 
 func addAction(a action) bool {
