@@ -152,7 +152,11 @@ func TestScriptChangesAfterAKill(t *testing.T) {
 				f.ends(t, stdin, c.after...)
 				for _, log := range []string{"a", "b"} {
 					if slices.Contains(c.after, "./"+log) {
-						if text := f.missing(log, c.stamped, anyLine); text != "" {
+						if c.stamped { // what is in older files as well may be there twice
+							if got := f.counted(log); got.lost > 0 || got.torn > 0 {
+								t.Errorf("%s: %+v", log, got)
+							}
+						} else if text := f.missing(log, false, anyLine); text != "" {
 							t.Error(log, ": ", text)
 						}
 					}
@@ -256,66 +260,61 @@ func TestFileLimitBelowTheSizeOfALog(t *testing.T) {
 	}
 }
 
-// Old files are not pushed out by starts that come to nothing.
+// Old files are not pushed out by the empty ones of starts that come to nothing, as
+// daemontools' are: here the second log cannot be opened.
 func TestStartsThatFailKeepOldFiles(t *testing.T) {
-	for _, p := range []path{fused, old} {
-		t.Run(p.name, func(t *testing.T) {
-			f := newFlood(t, 10, 300)
-			f.fill(60)
-			if got := f.run(t, p, f.end(), "s4096", "n3", "./a", "./b"); got != "exit 0" {
-				t.Fatal(got)
-			}
-			must(os.Chmod(f.file("a/current"), 0o644)) // as an outage leaves it
-			before := len(f.whole("a"))
-			must(os.Remove(f.file("b/current")))
-			must(os.Mkdir(f.file("b/current"), 0o755))
-			for range 6 {
-				f.run(t, p, nil, "s4096", "n3", "./a", "./b")
-			}
-			after := len(f.whole("a"))
-			t.Logf("%d bytes before, %d after: %q", before, after, f.names("a"))
-			if after < before/2 {
-				t.Errorf("of %d bytes %d are left: %q", before, after, f.names("a"))
-			}
-		})
+	f := newFlood(t, 10, 300)
+	f.fill(60)
+	words := []string{"s4096", "n3", "./a", "./b"}
+	if got := f.run(t, fused, f.end(), words...); got != "exit 0" {
+		t.Fatal(got)
+	}
+	must(os.Chmod(f.file("a/current"), 0o644)) // as an outage leaves it
+	before := len(f.whole("a"))
+	must(os.Remove(f.file("b/current")))
+	must(os.Mkdir(f.file("b/current"), 0o755))
+	for range 6 {
+		f.run(t, fused, nil, words...)
+	}
+	if after := len(f.whole("a")); after < before/2 {
+		t.Errorf("of %d bytes %d are left: %q", before, after, f.names("a"))
 	}
 }
 
-// A multilog is killed when it has closed its log and has not yet removed the journal. The
-// next one has no journal, and goes on with the log; of its lines none is cut off by the
-// one that comes after it.
+// A multilog is killed when it has closed its log, and may not yet have removed the
+// journal. The next one has no journal and goes on with the log; of its lines none is cut
+// off by the one that comes after it.
 func TestJournalOfALogThatWasClosed(t *testing.T) {
-	need(t, "prlimit")
-	theirs := filepath.Join(debian, "multilog")
+	need(t, "prlimit", filepath.Join(debian, "multilog"))
+	const every = 1 << 30 // stops
 	for name, next := range map[string][]string{
-		"daemontools":         {theirs, "./a"},
-		"no room for journal": {"prlimit", "--fsize=100000", filepath.Join(fused.dir, "multilog"), "./a"},
+		"daemontools":           {filepath.Join(debian, "multilog"), "./a"},
+		"no room for a journal": {"prlimit", "--fsize=100000", filepath.Join(fused.dir, "multilog"), "./a"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			need(t, next[0])
-			f := newFlood(t, 11, 300)
-			f.fill(5)
-			stdin := f.end()
-			f.struck(t, stdin, "unlinkat", 4, "./a")
-			if !exists(f.file("a/journal")) {
-				t.Fatal("no journal")
-			}
-			r, w, err := os.Pipe()
-			must(err)
-			cmd := exec.Command(next[0], next[1:]...)
-			cmd.Dir, cmd.Stdin = f.dir, r
-			must(cmd.Start())
-			r.Close()
-			w.WriteString("a line\n")
-			eventually(t, "a line", func() bool { return strings.HasSuffix(textOf(f.file("a/current")), "a line\n") })
-			cmd.Process.Kill()
-			cmd.Wait()
-			w.Close()
-			f.ends(t, stdin, "./a")
-			f.lines = append(f.lines, []byte("a line"))
-			text := f.whole("a")
-			if !bytes.HasSuffix(text, []byte("\na line\n")) {
-				t.Errorf("the log ends with %q", text[max(0, len(text)-60):])
+			calm := newFlood(t, 11, 300)
+			calm.fill(5)
+			all, _ := calm.runUntil(every, 0, calm.end(), []string{"./a"})
+			for back := range 10 {
+				f := newFlood(t, 11, 300)
+				f.fill(5)
+				stdin := f.end()
+				f.runUntil(all-back, 0, stdin, []string{"./a"})
+				r, w, err := os.Pipe()
+				must(err)
+				cmd := exec.Command(next[0], next[1:]...)
+				cmd.Dir, cmd.Stdin = f.dir, r
+				must(cmd.Start())
+				r.Close()
+				w.WriteString("a line\n")
+				eventually(t, "a line", func() bool { return strings.HasSuffix(textOf(f.file("a/current")), "a line\n") })
+				cmd.Process.Kill()
+				cmd.Wait()
+				w.Close()
+				f.ends(t, stdin, "./a")
+				if text := f.whole("a"); !bytes.Contains(text, []byte("\na line\n")) {
+					t.Errorf("killed %d stops before the end; the log ends with %q", back, text[max(0, len(text)-60):])
+				}
 			}
 		})
 	}
@@ -345,7 +344,7 @@ func TestCurrentIsAnOldFileAsWell(t *testing.T) {
 
 // Where tee(2) is refused there are lines all the same.
 func TestTeeIsRefused(t *testing.T) {
-	for _, err := range []string{"EPERM", "ENOSYS", "ENOMEM"} {
+	for _, err := range []string{"EPERM", "ENOSYS"} {
 		f := newFlood(t, 12, 300)
 		f.fill(200)
 		stdin := f.end()
@@ -499,7 +498,7 @@ func newAssault(t testing.TB, seed uint64) *assault {
 		case n < 6:
 			a.acts = append(a.acts, "%")
 		case n < 7 && a.random.IntN(2) == 0:
-			a.acts = append(a.acts, one("!cat", "!cat; cat <&4 >&5", "!sleep 0.01; cat", "!", "r1", "wx"))
+			a.acts = append(a.acts, one("!cat", "!cat; cat <&4 >&5", "!sleep 0.01; cat", "!", "R1", "wx"))
 		default:
 			a.addLog(&names, choices2func(slices.Clone(choices), width, func(c choice) (bool, byte) { return c.plus, c.char }))
 		}
@@ -742,5 +741,21 @@ func TestKillsAmongErrors(t *testing.T) {
 			f.source.Close()
 			os.RemoveAll(f.dir)
 		})
+	}
+}
+
+// With the clock set back, what is finished is later than what is there, and not removed
+// as the oldest.
+func TestOldFilesOfTheFuture(t *testing.T) {
+	f := newFlood(t, 18, 300)
+	must(os.Mkdir(f.file("a"), 0o755))
+	for i := range 3 {
+		must(os.WriteFile(f.file(fmt.Sprintf("a/@40000000fffffff%d3b9ac9ff.s", i)), []byte("old\n"), 0o744))
+	}
+	f.fill(100)
+	f.ends(t, f.end(), "s4096", "n3", "./a")
+	text := f.whole("a")
+	if last := f.lines[len(f.lines)-1]; !bytes.HasSuffix(text, append(last, '\n')) || len(text) < 2*2000 || bytes.Contains(text, []byte("old")) {
+		t.Errorf("%d bytes in %q, the end %.80q", len(text), f.names("a"), text[max(0, len(text)-80):])
 	}
 }

@@ -8,11 +8,12 @@ import (
 
 // Status is what statx(2) says of a file.
 type Status struct {
-	Mode  uint16
-	Links uint32
-	Size  int64 // in bytes
-	File  Identity
-	Born  uint64 // when it was made, in nanoseconds, the low 7 bytes; 0 if nobody knows
+	Mode    uint16
+	Links   uint32
+	Size    int64 // in bytes
+	File    Identity
+	Written int64  // when it was changed, in nanoseconds since the beginning of 1970
+	Born    uint64 // when it was made, in nanoseconds, the low 7 bytes; 0 if nobody knows
 }
 
 // Stat is the status of the file of a name in an open directory, or Cwd.
@@ -25,16 +26,16 @@ func Stat(dir int, path string) (s Status, err Errno) {
 }
 
 // StatOpen is the status of an open file.
-func StatOpen(fd int) Status {
-	s, _ := stat(fd, uintptr(unsafe.Pointer(&noPath)), unix.AT_EMPTY_PATH)
-	return s
+func StatOpen(fd int) (Status, Errno) {
+	return stat(fd, uintptr(unsafe.Pointer(&noPath)), unix.AT_EMPTY_PATH)
 }
 
 func stat(dir int, path, flags uintptr) (Status, Errno) {
 	var x unix.Statx_t
 	_, _, err := unix.RawSyscall6(unix.SYS_STATX, uintptr(dir), path, flags, unix.STATX_BASIC_STATS|unix.STATX_BTIME, uintptr(unsafe.Pointer(&x)), 0)
 	born := (uint64(x.Btime.Sec)*1e9 + uint64(x.Btime.Nsec)) & (1<<56 - 1)
-	return Status{x.Mode, x.Nlink, int64(x.Size), identity(&x), born}, err
+	written := int64(x.Mtime.Sec)*1e9 + int64(x.Mtime.Nsec)
+	return Status{x.Mode, x.Nlink, int64(x.Size), identity(&x), written, born}, err
 }
 
 // Link gives a file another name.

@@ -235,7 +235,7 @@ func (p *parser) dayOfYear(c *change) bool {
 // those of the year that it is in UTC.
 func (r *rule) at(second, from int64) Offset {
 	year, _, _ := Civil(floor(second, Day))
-	o := Offset{0, int64(Days(year, 1, 1)) * Day, int64(Days(year+1, 1, 1)) * Day}
+	o := Offset{From: int64(Days(year, 1, 1)) * Day, Until: int64(Days(year+1, 1, 1)) * Day}
 	start := r.changes[standard].in(year) - r.ahead[standard]
 	end := r.changes[summer].in(year) - r.ahead[summer]
 	for _, at := range [...]int64{start, end} {

@@ -18,15 +18,21 @@ var zone struct {
 	kinds       int // where the type of each stands, one byte each
 	types       int // where the types stand, six bytes each
 	typeCount   int
+	leaps       int // how many leap seconds there are
+	leapTable   int // where they stand, twelve bytes each: when, and how many by then
 	rule        rule
 	ruled       bool
 }
 
 // An Offset is how much local time is ahead of UTC, in seconds, from one second on and
 // before another, both since the beginning of 1970 UTC.
+//
+// Where the zone counts leap seconds, Passed are those that have been by then, which are
+// to be left out, and Within is 1 in one, which has the number 60.
 type Offset struct {
-	Ahead       int64
-	From, Until int64
+	Ahead          int64
+	Passed, Within int64
+	From, Until    int64
 }
 
 const (
@@ -35,7 +41,29 @@ const (
 )
 
 // UTC sets the time zone to UTC.
-func UTC() { zone.transitions, zone.typeCount, zone.ruled = 0, 0, false }
+func UTC() {
+	zone.transitions, zone.typeCount, zone.leaps, zone.ruled = 0, 0, 0, false
+	followed = bare.Status{}
+}
+
+// system is the time zone without TZ, and followed that file when it was read.
+const system = "/etc/localtime"
+
+var followed bare.Status
+
+// Follow reads the time zone again if it is not that of TZ and its file is another one by
+// now; it tells whether it is.
+func Follow() (changed bool) {
+	if followed.File.IsNone() {
+		return false
+	}
+	is, _ := bare.Stat(bare.Cwd, system)
+	if is.File == followed.File && is.Written == followed.Written {
+		return false
+	}
+	Set("", false, "")
+	return true
+}
 
 // Set sets the time zone as tzset(3) does, by TZ, if that is set: the name of a file, or a
 // rule, with a colon before it or not. Names are relative to a folder, which is TZDIR's;
@@ -48,7 +76,11 @@ func Set(tz string, set bool, folder string) {
 	}
 	switch {
 	case !set:
-		read("/etc/localtime")
+		is, err := bare.Stat(bare.Cwd, system)
+		read(system)
+		if err == 0 {
+			followed = is
+		}
 	case tz == "" || tz == ":":
 	default:
 		if tz[0] == ':' {
@@ -121,7 +153,8 @@ func understand(n int) bool {
 		zone.transitions, zone.times = counts[3], at
 		zone.kinds = zone.times + counts[3]*size
 		zone.types, zone.typeCount = zone.kinds+counts[3], counts[4]
-		at = zone.types + 6*counts[4] + counts[5] + counts[2]*(size+4) + counts[1] + counts[0]
+		zone.leaps, zone.leapTable = counts[2], zone.types+6*counts[4]+counts[5]
+		at = zone.leapTable + counts[2]*(size+4) + counts[1] + counts[0]
 		if at > n || counts[4] == 0 {
 			return false
 		}
@@ -166,19 +199,50 @@ func first() int {
 	return 0
 }
 
-// At is the offset at a second since the beginning of 1970 UTC.
+// leap is when a leap second of the file is, and how many there have been with it.
+func leap(i int) (at, passed int64) {
+	place := zone.leapTable + 12*i
+	return int64(big(place, 8)), int64(int32(big(place+8, 4)))
+}
+
+// At is the offset at a second since the beginning of 1970 UTC, counted with the leap
+// seconds of the zone, if it has such.
 func At(second int64) Offset {
+	o := at(second)
+	for i := zone.leaps - 1; i >= 0; i-- {
+		when, passed := leap(i)
+		if second < when {
+			o.Until = min(o.Until, when)
+			continue
+		}
+		o.Passed, o.From = passed, max(o.From, when)
+		before := int64(0)
+		if i > 0 {
+			_, before = leap(i - 1)
+		}
+		if second == when && passed > before {
+			o.Within, o.Until = 1, when+1
+		} else {
+			o.From = max(o.From, when+1)
+		}
+		break
+	}
+	return o
+}
+
+// at is the offset without regard to leap seconds.
+func at(second int64) Offset {
 	n := zone.transitions
 	if n == 0 || second < transition(0) {
 		switch {
 		case n > 0:
-			return Offset{ahead(first()), always, transition(0)}
+			return Offset{Ahead: ahead(first()), From: always, Until: transition(0)}
 		case zone.ruled:
 			return zone.rule.at(second, always)
 		case zone.typeCount > 0:
-			return Offset{ahead(first()), always, never}
+			return Offset{Ahead: ahead(first()), From: always, Until: never}
 		}
-		return Offset{0, always, never}
+		return Offset{From: always, Until: never}
 	}
 	low, high := 0, n // transition(low) <= second < transition(high)
 	for high-low > 1 {
@@ -189,10 +253,10 @@ func At(second int64) Offset {
 		}
 	}
 	if high < n {
-		return Offset{ahead(int(zone.file[zone.kinds+low])), transition(low), transition(high)}
+		return Offset{Ahead: ahead(int(zone.file[zone.kinds+low])), From: transition(low), Until: transition(high)}
 	}
 	if zone.ruled {
 		return zone.rule.at(second, transition(low))
 	}
-	return Offset{ahead(int(zone.file[zone.kinds+low])), transition(low), never}
+	return Offset{Ahead: ahead(int(zone.file[zone.kinds+low])), From: transition(low), Until: never}
 }

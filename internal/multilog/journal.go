@@ -91,12 +91,12 @@ func (j *journalFile) open(p *bare.Process) bare.Exit {
 	left := false
 	for i := script.logs.Len() - 1; i >= 0; i-- {
 		l := script.logs.At(i)
-		switch err := bare.Exists(l.dir, journalName); err {
-		case 0:
-			j.home, left = i, true
-		case unix.ENOENT:
-		default:
+		is, err := bare.Stat(l.dir, journalName)
+		if err != 0 && err != unix.ENOENT {
 			return p.FatalErrno(err, "unable to read ", l.name.String(), "/", journalName)
+		}
+		if is.Mode&unix.S_IFMT == unix.S_IFREG {
+			j.home, left = i, true
 		}
 	}
 	l := script.logs.At(j.home)
@@ -104,7 +104,9 @@ func (j *journalFile) open(p *bare.Process) bare.Exit {
 	fd, err := bare.OpenAt(l.dir, journalName, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
 	if err == 0 {
 		j.fd = fd
-		err = j.load()
+		if err = j.load(p); err != 0 {
+			j.fd = 0
+		}
 	}
 	if err != 0 && left {
 		return p.FatalErrno(err, "unable to read ", l.name.String(), "/", journalName)
@@ -116,7 +118,11 @@ func (j *journalFile) open(p *bare.Process) bare.Exit {
 		j.on, input.at = true, j.at+textStart
 		return bare.Continue
 	}
-	p.WarnErrno(err, "unable to use ", l.name.String(), "/", journalName)
+	if err == unix.E2BIG {
+		p.Warn("too many logs for ", l.name.String(), "/", journalName)
+	} else {
+		p.WarnErrno(err, "unable to use ", l.name.String(), "/", journalName)
+	}
 	if !input.mapAlone() {
 		return p.NoMemory()
 	}
@@ -146,12 +152,20 @@ func (j *journalFile) use() (err bare.Errno) {
 		return err
 	}
 	bare.SetPipeSize(j.in, readMax)
+	// One more has to be left for a rotation.
+	spare, err := bare.Dup(0)
+	if err != 0 {
+		bare.Close(j.in)
+		bare.Close(j.out)
+		return err
+	}
+	bare.Close(spare)
 	return 0
 }
 
 // load takes over the newest head that counts, if both are of this boot, as far as that is
 // known, and the file has not been cut off.
-func (j *journalFile) load() bare.Errno {
+func (j *journalFile) load(p *bare.Process) bare.Errno {
 	var heads [2 * headSize]byte
 	n, err := bare.ReadAt(j.fd, heads[:], 0)
 	if err != 0 {
@@ -160,7 +174,11 @@ func (j *journalFile) load() bare.Errno {
 	for at := 0; at < len(heads); at += headSize {
 		head := heads[at : at+headSize]
 		otherBoot := service.Boot(head[8:32]) != j.boot && head[8] != 0 && j.boot[0] != 0
-		if n < len(heads) || string(head[:8]) != journalMagic || otherBoot {
+		isOne := string(head[:8]) == journalMagic
+		if !isOne && head[0] != 0 { // which it is before anything is written
+			p.Warn("no journal: ", script.logs.At(j.home).name.String(), "/", journalName)
+		}
+		if n < len(heads) || !isOne || otherBoot {
 			clear(j.head[:])
 			return 0
 		}
@@ -171,8 +189,11 @@ func (j *journalFile) load() bare.Errno {
 		}
 	}
 	line, text := bare.Little(j.head[48:50]), bare.Little(j.head[44:48])
-	size := bare.StatOpen(j.fd).Size
-	if line > lineMax || line+text > readMax || textStart+int64(line+text) > size {
+	is, err := bare.StatOpen(j.fd)
+	if err != 0 {
+		return err
+	}
+	if line > lineMax || line+text > readMax || textStart+int64(line+text) > is.Size {
 		clear(j.head[:])
 	}
 	return 0
@@ -207,8 +228,9 @@ func (j *journalFile) entry(place int) []byte {
 func (j *journalFile) begin(p *bare.Process) (text int, ends bool) {
 	input.inside, input.n = j.head[40] != 0, int(bare.Little(j.head[48:50]))
 	text = int(bare.Little(j.head[44:48]))
-	pipe := bare.StatOpen(0).File.Bytes()
-	ends = [16]byte(j.head[pipePlace:logsPlace]) != pipe
+	is, err := bare.StatOpen(0)
+	pipe := is.File.Bytes()
+	ends = err == 0 && [16]byte(j.head[pipePlace:logsPlace]) != pipe
 	if j.fd == 0 {
 		return text, ends
 	}
@@ -226,7 +248,7 @@ func (j *journalFile) begin(p *bare.Process) (text int, ends bool) {
 
 // noteLogs notes how far each log is, and for which the line is that the text begins in.
 func (j *journalFile) noteLogs() {
-	for i := range script.logs.Len() {
+	for i := range min(script.logs.Len(), mostLogs) {
 		l := script.logs.At(i)
 		j.noteLog(i, l)
 		j.entry(i)[56] = 0
@@ -273,7 +295,7 @@ func (j *journalFile) rotating(p *bare.Process, l *rotated) { j.noteOne(p, l) }
 func (j *journalFile) rotated(p *bare.Process, l *rotated) { j.noteOne(p, l) }
 
 func (j *journalFile) noteOne(p *bare.Process, l *rotated) {
-	for i := range script.logs.Len() {
+	for i := range min(script.logs.Len(), mostLogs) {
 		if j.fd != 0 && script.logs.At(i) == l {
 			j.noteLog(i, l)
 			j.write(p)

@@ -23,7 +23,8 @@ func (l *rotated) finish(p *bare.Process, file, code string) {
 	}
 	for was.Links == 1 {
 		var room [tai64.TextSize + 256]byte
-		tai64.FromUnix(bare.Clock(unix.CLOCK_REALTIME)).PutText(room[:])
+		l.newest = l.nextLabel(p)
+		l.newest.PutText(room[:])
 		n := tai64.TextSize
 		n += copy(room[n:], ".")
 		n += copy(room[n:], code)
@@ -55,23 +56,36 @@ func (l *rotated) finish(p *bare.Process, file, code string) {
 	}
 }
 
-// makeFit removes the oldest file, if there are too many, too much, or it is too old;
-// fits tells that no other has to go.
-func (l *rotated) makeFit() (fits bool, err bare.Errno) {
+// nextLabel is the label for a file that is finished now: later than that of every other,
+// even if the clock has been set back. Otherwise that file would be removed as the oldest.
+func (l *rotated) nextLabel(p *bare.Process) tai64.Label {
+	for l.newest == (tai64.Label{}) {
+		var oldest [256]byte
+		if _, _, _, err := l.survey(oldest[:]); err == 0 {
+			break
+		} else {
+			l.pause(p, err, "unable to read ", ", pausing")
+		}
+	}
+	now := tai64.FromUnix(bare.Clock(unix.CLOCK_REALTIME))
+	if now.Before(l.newest.Next()) {
+		return l.newest.Next()
+	}
+	return now
+}
+
+// survey puts the name of the oldest file into a buffer and returns how long that is; how
+// many old files there are; and how large they are together, if somebody wants to know.
+func (l *rotated) survey(oldest []byte) (n int, count, total int64, err bare.Errno) {
 	fd, err := bare.OpenAt(l.dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != 0 {
-		return false, err
+		return 0, 0, 0, err
 	}
-	var oldest [256]byte
-	n, count, total := 0, int64(0), int64(0)
 	for files := bare.ReadDirectory(fd); ; {
 		name, err := files.Next()
-		if err != 0 {
+		if err != 0 || name == "" {
 			bare.Close(fd)
-			return false, err
-		}
-		if name == "" {
-			break
+			return n, count, total, err
 		}
 		if name[0] != '@' || len(name) < tai64.TextSize {
 			continue
@@ -81,11 +95,23 @@ func (l *rotated) makeFit() (fits bool, err bare.Errno) {
 			file, _ := bare.Stat(l.dir, name)
 			total += file.Size
 		}
-		if n == 0 || older(name, bare.TextOf(oldest[:])) {
-			n = copy(oldest[:], name)
+		if n == 0 || older(name, bare.TextOf(oldest)) {
+			n = copy(oldest, name)
+		}
+		if label, ok := tai64.ReadText(name); ok && l.newest.Before(label) {
+			l.newest = label
 		}
 	}
-	bare.Close(fd)
+}
+
+// makeFit removes the oldest file, if there are too many, too much, or it is too old;
+// fits tells that no other has to go.
+func (l *rotated) makeFit() (fits bool, err bare.Errno) {
+	var oldest [256]byte
+	n, count, total, err := l.survey(oldest[:])
+	if err != 0 {
+		return false, err
+	}
 	if n == 0 {
 		return true, 0
 	}

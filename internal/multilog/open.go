@@ -10,15 +10,19 @@ import (
 // its lock. Anything but Continue is a failure, which has been said.
 func (l *rotated) lockDirectory(p *bare.Process) bare.Exit {
 	name := l.name.String()
-	bare.Mkdir(bare.Cwd, name, 0o700)
+	made := bare.Mkdir(bare.Cwd, name, 0o700)
 	var err bare.Errno
 	if l.dir, err = bare.Open(name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == 0 {
-		_, err = bare.Stat(l.dir, ".") // it is a directory, and may be entered
+		var is bare.Status
+		is, err = bare.Stat(l.dir, ".") // it is a directory, and may be entered
+		l.id = is.File
+	}
+	if err == unix.ENOENT && made != 0 {
+		err = made // for no space, perhaps
 	}
 	if err != 0 {
 		return p.FatalErrno(err, "unable to open directory ", name)
 	}
-	l.id = bare.StatOpen(l.dir).File
 	if l.lock, err = appendTo(l.dir, "lock"); err == 0 {
 		// The processor that a killed one was about to start may have it, up to its exec.
 		const patience = 1000
@@ -61,7 +65,7 @@ func (l *rotated) restart(p *bare.Process) bare.Exit {
 		return p.FatalErrno(err, "unable to set mode of ", name, "/"+current)
 	}
 	l.begun = bare.SinceBoot()
-	l.identify()
+	l.identify(p)
 	return bare.Continue
 }
 
@@ -96,7 +100,7 @@ func (l *rotated) begin(p *bare.Process, was bare.Status) bare.Exit {
 	if err = bare.Fchmod(l.current, 0o644); err != 0 {
 		return p.FatalErrno(err, "unable to set mode of ", name, "/"+current)
 	}
-	l.bytes, l.begun = 0, bare.SinceBoot()
-	l.identify()
+	l.bytes = 0
+	l.identify(p)
 	return bare.Continue
 }

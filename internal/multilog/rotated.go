@@ -4,6 +4,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"catena/internal/bare"
+	"catena/internal/tai64"
 )
 
 // rotated is an automatically rotated log: a directory.
@@ -19,11 +20,12 @@ type rotated struct {
 
 	dir, lock, current int           // descriptors
 	bytes              int64         // in current, those in out not counted
-	begun              int64         // when current was begun, since boot in ns
+	begun              int64         // when the first line was written to it, or found there, since boot in ns
 	begunTo            int64         // how much of current the kernel writes to disk already
 	since              int64         // bytes written since the journal began with what is in it
 	skip               int64         // bytes to come that are written already
 	id, file           bare.Identity // of the directory, and of current
+	newest             tai64.Label   // of an old file; zero until it has been looked for
 	born               uint64        // when current was made, in ns, 7 bytes of it
 	selection          uint64        // tells what it gets of a text from what another log gets
 
@@ -137,6 +139,9 @@ func (l *rotated) write(p *bare.Process, b []byte) {
 			l.pause(p, err, "unable to write to ", "/"+current+", pausing")
 			continue
 		}
+		if l.bytes == 0 && l.every > 0 {
+			l.begun = bare.SinceBoot()
+		}
 		l.bytes += int64(n)
 		l.since += int64(n)
 		if l.bytes >= l.begunTo+early {
@@ -198,8 +203,8 @@ func (l *rotated) create(p *bare.Process) {
 		}
 		l.pause(p, err, "unable to create ", "/"+current+", pausing")
 	}
-	l.bytes, l.begunTo, l.begun = 0, 0, bare.SinceBoot()
-	l.identify()
+	l.bytes, l.begunTo = 0, 0
+	l.identify(p)
 	for {
 		err := bare.Fchmod(l.current, 0o644)
 		if err == 0 {
@@ -210,9 +215,15 @@ func (l *rotated) create(p *bare.Process) {
 }
 
 // identify takes note of which file current is.
-func (l *rotated) identify() {
-	is := bare.StatOpen(l.current)
-	l.file, l.born = is.File, is.Born
+func (l *rotated) identify(p *bare.Process) {
+	for {
+		is, err := bare.StatOpen(l.current)
+		if err == 0 {
+			l.file, l.born = is.File, is.Born
+			return
+		}
+		l.warn(p, err, "unable to stat ", current)
+	}
 }
 
 func (l *rotated) chmod(p *bare.Process, file string, mode uint32) {

@@ -72,7 +72,7 @@ func parse(p *bare.Process, words bare.Words) bare.Exit {
 				next.selects(word)
 				break
 			}
-			next.total, _ = number(p, word, 0)
+			next.total = number(p, word, 0)
 		case '+', '-':
 			script.plain = false
 			next.selects(word)
@@ -94,18 +94,13 @@ func parse(p *bare.Process, words bare.Words) bare.Exit {
 				return p.NoMemory()
 			}
 		case 's':
-			if n, ok := number(p, word, leastSize); ok {
-				next.size = min(n, mostSize)
-			}
+			next.size = min(number(p, word, leastSize), mostSize)
 		case 'n':
-			if n, ok := number(p, word, leastNum); ok {
-				next.num = n
-			}
-		case 'r':
-			next.every, _ = number(p, word, 0)
-			next.every = min(next.every, mostSeconds)
+			next.num = number(p, word, leastNum)
+		case 'R':
+			next.every = min(number(p, word, 0), mostSeconds)
 		case 'a':
-			next.age, _ = number(p, word, 0)
+			next.age = number(p, word, 0)
 		case '!':
 			next.processor = bare.Keep(rest)
 		case 'w':
@@ -148,16 +143,16 @@ func addAction(a action) bool {
 	return true
 }
 
-// number reads the number of an action, as 0.76 does: the digits that it begins with.
-func number(p *bare.Process, word string, least int64) (n int64, ok bool) {
+// number reads the number of an action, as 0.76 does: the digits that it begins with, and
+// 0 if there are none.
+func number(p *bare.Process, word string, least int64) int64 {
 	value, digits := bare.Number(word[1:])
-	if digits == 0 || digits != len(word)-1 {
-		p.Warn("no number in action ", word)
-	}
 	if digits == 0 {
-		return 0, false
+		p.Warn("no number in action ", word)
+	} else if digits < len(word)-1 {
+		p.Warn("more than a number in action ", word)
 	}
-	return max(least, int64(min(value, 1<<62))), true
+	return max(least, int64(min(value, 1<<62)))
 }
 
 // openStatus makes a status file, if it is not there, and opens it.

@@ -37,6 +37,14 @@ func (l Label) Before(other Label) bool {
 	return l.Seconds < other.Seconds || l.Seconds == other.Seconds && l.Nanoseconds < other.Nanoseconds
 }
 
+// Next is the label a nanosecond later.
+func (l Label) Next() Label {
+	if l.Nanoseconds++; l.Nanoseconds >= 1e9 {
+		l.Seconds, l.Nanoseconds = l.Seconds+1, 0
+	}
+	return l
+}
+
 // Unix is the time of the system's clock, in seconds.
 func (l Label) Unix() int64 { return int64(l.Seconds) - epoch }
 

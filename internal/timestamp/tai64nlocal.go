@@ -53,6 +53,9 @@ func tai64nlocal(p *bare.Process) bare.Exit {
 		if !ok {
 			return bare.Failed
 		}
+		if localtime.Follow() {
+			last.known, last.covered = false, false
+		}
 		end := n == 0
 		n += kept
 		at := 0
@@ -158,7 +161,7 @@ func setSecond(second int64) {
 	if !last.covered || second < last.offset.From || second >= last.offset.Until {
 		last.offset, last.covered = localtime.At(second), true
 	}
-	local := second + last.offset.Ahead
+	local := second + last.offset.Ahead - last.offset.Passed
 	days := local / localtime.Day
 	if local%localtime.Day < 0 {
 		days--
@@ -166,7 +169,12 @@ func setSecond(second int64) {
 	of := int(local - days*localtime.Day)
 	year, month, day := localtime.Civil(days)
 	b := last.time[:]
-	n := bare.PutNumber(b, uint64(year))
+	n := 0
+	for most := 1000; iso && 0 <= year && year < most && most > 1; most /= 10 {
+		b[n] = '0'
+		n++
+	}
+	n += bare.PutNumber(b[n:], uint64(year))
 	between := byte(' ')
 	if iso {
 		between = 'T'
@@ -174,7 +182,7 @@ func setSecond(second int64) {
 	for _, part := range [...]struct {
 		before byte
 		value  int
-	}{{'-', month}, {'-', day}, {between, of / 3600}, {':', of / 60 % 60}, {':', of % 60}} {
+	}{{'-', month}, {'-', day}, {between, of / 3600}, {':', of / 60 % 60}, {':', of%60 + int(last.offset.Within)}} {
 		b[n], b[n+1], b[n+2] = part.before, byte('0'+part.value/10), byte('0'+part.value%10)
 		n += 3
 	}
