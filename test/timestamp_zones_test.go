@@ -1,7 +1,7 @@
 package test
 
-// What the tests of issue 4 ask for of tai64n and tai64nlocal and timestamp_test.go has
-// not: fuzzing, how they buffer, slow readers, zones with leap seconds.
+// tai64n and tai64nlocal: fuzzing, how they buffer, slow readers, zones with leap seconds
+// and zones that are changed.
 //
 // Not tested in this file: speed.
 
