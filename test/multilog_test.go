@@ -25,7 +25,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var scriptCount = flag.Int64("multilog.scripts", 0, "how many random scripts of multilog to compare with daemontools (default 300, in CI 1200)")
+var scriptCount = flag.Int64("multilog.scripts", 0, "how many random scripts of multilog to compare with daemontools (default 300, in CI 2500)")
 
 // A logs is a directory in which multilogs run.
 type logs struct{ dir string }
@@ -405,7 +405,7 @@ func TestRandomScriptsDoAsDaemontools(t *testing.T) {
 	if count == 0 {
 		count = 300
 		if inCI() {
-			count = 1200
+			count = 2500
 		}
 	}
 	seed := firstSeed(t)
