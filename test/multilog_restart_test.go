@@ -211,29 +211,34 @@ func TestNothingIsLeftOutOfLaterLines(t *testing.T) {
 	}
 }
 
-// The beginning of a line belongs to the pipe that it came from.
+// The beginning of a line belongs to the pipe that it came from, also if the next multilog
+// is killed at any of its first calls.
 func TestAnotherPipeDoesNotGoOnWithALine(t *testing.T) {
 	for _, half := range []int{20, 5000} {
-		t.Run(fmt.Sprint(half), func(t *testing.T) {
-			t.Parallel()
-			f := newFlood(t, 8, 20)
-			f.source.Write(bytes.Repeat([]byte("h"), half))
-			cmd := f.command(fused, "./a")
-			cmd.Stdin = f.reader(t)
-			must(cmd.Start())
-			eventually(t, "the beginning of a line", func() bool {
-				return bytes.Contains([]byte(textOf(f.file("a/journal"))), []byte("hhhh"))
+		for stop := 10; stop <= 60; stop++ {
+			t.Run(fmt.Sprint(half, " bytes, then killed at call ", stop), func(t *testing.T) {
+				t.Parallel()
+				f := newFlood(t, 8, 20)
+				f.source.Write(bytes.Repeat([]byte("h"), half))
+				cmd := f.command(fused, "./a")
+				cmd.Stdin = f.reader(t)
+				must(cmd.Start())
+				eventually(t, "the beginning of a line", func() bool {
+					return bytes.Contains([]byte(textOf(f.file("a/journal"))), []byte("hhhh"))
+				})
+				time.Sleep(20 * time.Millisecond)
+				cmd.Process.Kill()
+				cmd.Wait()
+				r := piped([]byte("a whole line\n"), f.Rand)
+				defer r.Close()
+				f.runUntil(stop, 0, r, []string{"./a"})
+				f.ends(t, r, "./a")
+				want := strings.Repeat("h", half) + "\na whole line\n"
+				if text := string(f.whole("a")); text != want {
+					t.Errorf("%d bytes, want %d; the end %.60q", len(text), len(want), text[max(0, len(text)-60):])
+				}
 			})
-			time.Sleep(50 * time.Millisecond)
-			cmd.Process.Kill()
-			cmd.Wait()
-			r := piped([]byte("a whole line\n"), f.Rand)
-			defer r.Close()
-			f.ends(t, r, "./a")
-			if text := "\n" + string(f.whole("a")); !strings.Contains(text, "\na whole line\n") {
-				t.Errorf("%.60q", text[max(0, len(text)-60):])
-			}
-		})
+		}
 	}
 }
 

@@ -80,6 +80,7 @@ type journalFile struct {
 	in, out int     // of the second pipe
 	turn    uint64  // of the head
 	boot    service.Boot
+	pipe    [16]byte // the input
 	head    [headSize]byte
 }
 
@@ -228,16 +229,19 @@ func (j *journalFile) entry(place int) []byte {
 func (j *journalFile) begin(p *bare.Process) (text int, ends bool) {
 	input.inside, input.n = j.head[40] != 0, int(bare.Little(j.head[48:50]))
 	text = int(bare.Little(j.head[44:48]))
-	is, err := bare.StatOpen(0)
-	pipe := is.File.Bytes()
-	ends = err == 0 && [16]byte(j.head[pipePlace:logsPlace]) != pipe
+	if is, err := bare.StatOpen(0); err == 0 {
+		j.pipe = is.File.Bytes()
+		ends = [16]byte(j.head[pipePlace:logsPlace]) != j.pipe
+	}
 	if j.fd == 0 {
 		return text, ends
 	}
 	copy(j.head[0:8], journalMagic)
 	copy(j.head[8:32], j.boot[:])
 	j.head[41] = 0
-	copy(j.head[pipePlace:logsPlace], pipe[:])
+	if text == 0 && input.n == 0 && !input.inside { // otherwise commit does it
+		copy(j.head[pipePlace:logsPlace], j.pipe[:])
+	}
 	clear(j.head[logsPlace:linePlace])
 	j.noteLogs()
 	j.write(p)
@@ -377,6 +381,7 @@ func (j *journalFile) commit(p *bare.Process, line []byte) {
 	if input.inside {
 		j.head[40] = 1
 	}
+	copy(j.head[pipePlace:logsPlace], j.pipe[:])
 	bare.PutLittle(j.head[44:48], 0)
 	bare.PutLittle(j.head[48:50], uint64(copy(j.head[linePlace:], line)))
 	j.noteLogs()

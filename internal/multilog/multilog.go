@@ -110,11 +110,8 @@ func run(p *bare.Process, events int) {
 	if input.n > 0 {
 		input.older, input.oldEnd = input.stamp, 1
 	}
-	if text > 0 {
-		add(p, text)
-	}
-	if ends && (input.n > 0 || input.inside) {
-		process(p, true)
+	if text > 0 || ends && (input.n > 0 || input.inside) {
+		add(p, text, ends)
 	}
 	if !journal.on {
 		journal.remove()
@@ -136,16 +133,17 @@ func run(p *bare.Process, events int) {
 			process(p, true)
 			return
 		}
-		add(p, n)
+		add(p, n, false)
 	}
 }
 
-// add counts what has been read to the input, and writes the lines.
-func add(p *bare.Process, n int) {
+// add counts what has been read to the input, and writes the lines; the last one as well,
+// if it ends with that.
+func add(p *bare.Process, n int, ends bool) {
 	input.block = input.n + readBlock
 	beginBlock(p)
 	input.n += n
-	process(p, false)
+	process(p, ends)
 }
 
 // wait waits for input, and does what signals and the clock ask for.
