@@ -359,7 +359,7 @@ func randomRule(random *rand.Rand) string {
 // -u is what TZ=UTC0 is, and -i only changes how it is written.
 func TestOptionsOfTai64nlocal(t *testing.T) {
 	text := randomLabels(rand.New(rand.NewPCG(1, 7)), 300)
-	form := regexp.MustCompile(`(?m)^([0-9]+-\d\d-\d\d)T(\d\d:\d\d:\d\d\.\d{9,10})([+-]\d\d:\d\d)`)
+	form := regexp.MustCompile(`(?m)^0{0,3}([0-9]+-\d\d-\d\d)T(\d\d:\d\d:\d\d\.\d{9,10})([+-]\d\d:\d\d)`)
 	for _, p := range filterPaths {
 		utc, end := filtered(t, *p, []string{"TZ=UTC0"}, bytes.NewReader(text), "tai64nlocal")
 		u, ends := filtered(t, *p, []string{"TZ=America/New_York"}, bytes.NewReader(text), "tai64nlocal", "-u")

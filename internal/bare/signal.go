@@ -138,5 +138,6 @@ func DieOf(signal int) {
 	unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0, 0)
 	defaultSignal(signal)
 	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&nothing)), 0, setSize, 0, 0)
-	Kill(Getpid(), signal)
+	// This thread at once: another one would take a moment.
+	unix.RawSyscall(unix.SYS_TKILL, gettid(), uintptr(signal), 0)
 }

@@ -310,7 +310,7 @@ func readInput(p *bare.Process) (n int, err bare.Errno) {
 	}
 	n, err = journal.take(p, room)
 	if err != 0 && err != unix.EAGAIN {
-		if err != unix.EINVAL { // which it is where the input is no pipe
+		if err != unix.EINVAL && err != unix.EBADF { // no pipe, or none to be read
 			p.WarnErrno(err, "unable to duplicate input, going on without ", journalName)
 		}
 		journal.leave()

@@ -59,7 +59,7 @@ func (l *rotated) finish(p *bare.Process, file, code string) {
 // nextLabel is the label for a file that is finished now: later than that of every other,
 // even if the clock has been set back. Otherwise that file would be removed as the oldest.
 func (l *rotated) nextLabel(p *bare.Process) tai64.Label {
-	for l.newest == (tai64.Label{}) {
+	for l.newest.Seconds == 0 {
 		var oldest [256]byte
 		if _, _, _, err := l.survey(oldest[:]); err == 0 {
 			break
