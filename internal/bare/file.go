@@ -166,9 +166,6 @@ func (id Identity) Append(b *Buffer) bool {
 	return b.AppendNumber(id.device) && b.Append(".") && b.AppendNumber(id.inode)
 }
 
-// IsNone tells that it is that of no file.
-func (id Identity) IsNone() bool { return id.inode == 0 }
-
 // Bytes is the identity as it is kept in files: the device and the inode, little-endian.
 func (id Identity) Bytes() (b [16]byte) {
 	PutLittle(b[:8], id.device)

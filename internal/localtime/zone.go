@@ -43,18 +43,21 @@ const (
 // UTC sets the time zone to UTC.
 func UTC() {
 	zone.transitions, zone.typeCount, zone.leaps, zone.ruled = 0, 0, 0, false
-	followed = bare.Status{}
+	follows = false
 }
 
-// system is the time zone without TZ, and followed that file when it was read.
+// system is the time zone without TZ.
 const system = "/etc/localtime"
 
-var followed bare.Status
+var (
+	follows  bool        // it is the one that was read
+	followed bare.Status // what it was then; zero if it was not there
+)
 
 // Follow reads the time zone again if it is not that of TZ and its file is another one by
 // now; it tells whether it is.
 func Follow() (changed bool) {
-	if followed.File.IsNone() {
+	if !follows {
 		return false
 	}
 	is, _ := bare.Stat(bare.Cwd, system)
@@ -76,11 +79,9 @@ func Set(tz string, set bool, folder string) {
 	}
 	switch {
 	case !set:
-		is, err := bare.Stat(bare.Cwd, system)
+		followed, _ = bare.Stat(bare.Cwd, system)
 		read(system)
-		if err == 0 {
-			followed = is
-		}
+		follows = true
 	case tz == "" || tz == ":":
 	default:
 		if tz[0] == ':' {

@@ -61,11 +61,11 @@ func (l *rotated) finish(p *bare.Process, file, code string) {
 func (l *rotated) nextLabel(p *bare.Process) tai64.Label {
 	for l.newest.Seconds == 0 {
 		var oldest [256]byte
-		if _, _, _, err := l.survey(oldest[:]); err == 0 {
+		_, _, _, err := l.survey(oldest[:])
+		if err == 0 {
 			break
-		} else {
-			l.pause(p, err, "unable to read ", ", pausing")
 		}
+		l.pause(p, err, "unable to read ", ", pausing")
 	}
 	now := tai64.FromUnix(bare.Clock(unix.CLOCK_REALTIME))
 	if now.Before(l.newest.Next()) {
