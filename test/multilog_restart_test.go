@@ -467,3 +467,44 @@ func TestOldFilesOfTheFuture(t *testing.T) {
 		t.Errorf("%d bytes in %q, the end %.80q", len(text), f.names("a"), text[max(0, len(text)-80):])
 	}
 }
+
+// Where two logs have a journal, the second one is removed if there is nothing in it, and
+// otherwise nothing is done: not before the script that it was for has run again.
+func TestTwoJournals(t *testing.T) {
+	f := newFlood(t, 19, 300)
+	f.fill(200)
+	stdin := f.end()
+	f.struck(t, stdin, "renameat2", 2, "s4096", "n1000", "./b")
+	idle, w, err := os.Pipe()
+	must(err)
+	defer idle.Close()
+	defer w.Close()
+	f.struck(t, idle, "ppoll", 1, "./a")
+	got := f.run(t, fused, nil, "./a", "./b")
+	if got != "multilog: fatal: lines are left for another script: ./b/journal\nexit 111" {
+		t.Error(got)
+	}
+	f.ends(t, stdin, "s4096", "n1000", "./b")
+	f.ends(t, stdin, "s4096", "n1000", "./a", "./b")
+	if text := f.missing("b", false, anyLine); text != "" {
+		t.Error(text)
+	}
+}
+
+// Under a small limit on the size of files there are lines all the same.
+func TestSmallFileLimits(t *testing.T) {
+	need(t, "prlimit")
+	for _, limit := range []int{1000, 4096, 6000, 8191, 8192, 100000} {
+		f := newFlood(t, 20, 30)
+		f.fill(10)
+		cmd := exec.Command("prlimit", fmt.Sprint("--fsize=", limit), filepath.Join(fused.dir, "multilog"), "./a")
+		cmd.Dir, cmd.Stdin = f.dir, f.end()
+		out, _ := cmd.CombinedOutput()
+		if got := string(out) + ending(cmd.ProcessState); got != "multilog: warning: unable to use ./a/journal: file too big\nexit 0" {
+			t.Errorf("%d: %s", limit, got)
+		}
+		if text := f.missing("a", false, anyLine); text != "" {
+			t.Errorf("%d: %s", limit, text)
+		}
+	}
+}

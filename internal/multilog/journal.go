@@ -87,28 +87,28 @@ type journalFile struct {
 var journal journalFile
 
 // open opens the journal that the last multilog has left, or makes one. Anything but
-// Continue is a failure, which has been said: then it is as it was.
+// Continue is a failure, which has been said: then what it has is as it was.
 func (j *journalFile) open(p *bare.Process) bare.Exit {
+	j.boot = service.ThisBoot()
 	left := false
-	for i := script.logs.Len() - 1; i >= 0; i-- {
+	for i := range script.logs.Len() {
 		l := script.logs.At(i)
 		is, err := bare.Stat(l.dir, journalName)
 		if err != 0 && err != unix.ENOENT {
 			return p.FatalErrno(err, "unable to read ", l.name.String(), "/", journalName)
 		}
-		if is.Mode&unix.S_IFMT == unix.S_IFREG {
+		switch {
+		case is.Mode&unix.S_IFMT != unix.S_IFREG:
+		case left:
+			if exit := j.removeOther(p, l); exit != bare.Continue {
+				return exit
+			}
+		default:
 			j.home, left = i, true
 		}
 	}
 	l := script.logs.At(j.home)
-	j.boot = service.ThisBoot()
-	fd, err := bare.OpenAt(l.dir, journalName, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
-	if err == 0 {
-		j.fd = fd
-		if err = j.load(p); err != 0 {
-			j.fd = 0
-		}
-	}
+	err := j.read(p, l, unix.O_CREAT)
 	if err != 0 && left {
 		return p.FatalErrno(err, "unable to read ", l.name.String(), "/", journalName)
 	}
@@ -127,11 +127,54 @@ func (j *journalFile) open(p *bare.Process) bare.Exit {
 	if !input.mapAlone() {
 		return p.NoMemory()
 	}
+	if !j.holds() {
+		j.remove()
+		return bare.Continue
+	}
+	limit, err := bare.Getrlimit(unix.RLIMIT_FSIZE)
+	if err == 0 && limit.Cur < textStart {
+		return p.FatalErrno(unix.EFBIG, "unable to write ", l.name.String(), "/", journalName)
+	}
 	text := input.text()[:bare.Little(j.head[44:48])+bare.Little(j.head[48:50])]
-	if n, err := bare.ReadAt(j.fd, text, textStart); len(text) > 0 && (err != 0 || n < len(text)) {
+	if n, err := bare.ReadAt(j.fd, text, textStart); err != 0 || n < len(text) {
 		return p.FatalErrno(err, "unable to read ", l.name.String(), "/", journalName)
 	}
 	return bare.Continue
+}
+
+// removeOther removes the journal of a log for which there was another script, unless
+// there is something in it: which of the two came first is not known.
+func (j *journalFile) removeOther(p *bare.Process, l *rotated) bare.Exit {
+	if err := j.read(p, l, 0); err != 0 {
+		return p.FatalErrno(err, "unable to read ", l.name.String(), "/", journalName)
+	}
+	if j.holds() {
+		return p.Fatal("lines are left for another script: ", l.name.String(), "/", journalName)
+	}
+	bare.Unlink(l.dir, journalName)
+	bare.Close(j.fd)
+	j.fd, j.turn = 0, 0
+	clear(j.head[:])
+	return bare.Continue
+}
+
+// holds tells whether the journal has something that the logs lack.
+func (j *journalFile) holds() bool {
+	return bare.Little(j.head[44:48]) > 0 || bare.Little(j.head[48:50]) > 0 || j.head[40] != 0
+}
+
+// read opens the journal in a log and loads it.
+func (j *journalFile) read(p *bare.Process, l *rotated, how int) bare.Errno {
+	fd, err := bare.OpenAt(l.dir, journalName, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC|how, 0o600)
+	if err != 0 {
+		return err
+	}
+	j.fd = fd
+	if err = j.load(p, l); err != 0 {
+		bare.Close(fd)
+		j.fd = 0
+	}
+	return err
 }
 
 // use makes what the journal needs.
@@ -166,7 +209,7 @@ func (j *journalFile) use() (err bare.Errno) {
 
 // load takes over the newest head that counts, if both are of this boot, as far as that is
 // known, and the file has not been cut off.
-func (j *journalFile) load(p *bare.Process) bare.Errno {
+func (j *journalFile) load(p *bare.Process, l *rotated) bare.Errno {
 	var heads [2 * headSize]byte
 	n, err := bare.ReadAt(j.fd, heads[:], 0)
 	if err != 0 {
@@ -177,7 +220,7 @@ func (j *journalFile) load(p *bare.Process) bare.Errno {
 		otherBoot := service.Boot(head[8:32]) != j.boot && head[8] != 0 && j.boot[0] != 0
 		isOne := string(head[:8]) == journalMagic
 		if !isOne && head[0] != 0 { // which it is before anything is written
-			p.Warn("no journal: ", script.logs.At(j.home).name.String(), "/", journalName)
+			p.Warn("no journal: ", l.name.String(), "/", journalName)
 		}
 		if n < len(heads) || !isOne || otherBoot {
 			clear(j.head[:])
@@ -239,7 +282,7 @@ func (j *journalFile) begin(p *bare.Process) (text int, ends bool) {
 	copy(j.head[0:8], journalMagic)
 	copy(j.head[8:32], j.boot[:])
 	j.head[41] = 0
-	if text == 0 && input.n == 0 && !input.inside { // otherwise commit does it
+	if !j.holds() { // otherwise commit does it
 		copy(j.head[pipePlace:logsPlace], j.pipe[:])
 	}
 	clear(j.head[logsPlace:linePlace])

@@ -151,7 +151,7 @@ func wait(p *bare.Process, events int) {
 	for !done() {
 		until := int64(bare.Never)
 		for i := range script.logs.Len() {
-			if l := script.logs.At(i); l.every > 0 && l.bytes > 0 {
+			if l := script.logs.At(i); l.every > 0 && l.bytes > 0 && !input.inside {
 				until = min(until, l.begun+l.every*1e9)
 			}
 		}
@@ -176,7 +176,7 @@ func wait(p *bare.Process, events int) {
 		}
 		for i := range script.logs.Len() {
 			l := script.logs.At(i)
-			if l.bytes > 0 && (asked.rotate || l.every > 0 && now >= l.begun+l.every*1e9) {
+			if l.bytes > 0 && (asked.rotate || l.every > 0 && !input.inside && now >= l.begun+l.every*1e9) {
 				l.rotate(p)
 			}
 		}

@@ -98,7 +98,9 @@ func (l *rotated) survey(oldest []byte) (n int, count, total int64, err bare.Err
 		if n == 0 || older(name, bare.TextOf(oldest)) {
 			n = copy(oldest, name)
 		}
-		if label, ok := tai64.ReadText(name); ok && l.newest.Before(label) {
+		const last = 1<<63 - 1 // second that a label may have
+		label, ok := tai64.ReadText(name)
+		if ok && label.Seconds < last && label.Nanoseconds < 1e9 && l.newest.Before(label) {
 			l.newest = label
 		}
 	}

@@ -140,8 +140,7 @@ func NextSignal() unix.Signal {
 }
 
 // NextDead takes a child that has ended; pid is 0 if there is none. The first is the one
-// that the last SIGCHLD was about: to look for one among very many takes the kernel long,
-// and may wait until that one runs again.
+// that the last SIGCHLD was about: the kernel takes long to look for one among very many.
 func NextDead() (pid int, how unix.WaitStatus) {
 	if first := sender; first > 0 {
 		sender = 0
