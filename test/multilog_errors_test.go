@@ -7,9 +7,6 @@ package test
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -35,19 +32,7 @@ func TestErrorsOfADiskLoseNothing(t *testing.T) {
 					stdin := f.end()
 					defer stdin.Close()
 					words := []string{"s4096", "n1000", "./a"}
-					said := f.file("said")
-					cmd := exec.Command("strace", slices.Concat([]string{"-qq", "-o", f.file("trace"),
-						"-e", fmt.Sprintf("inject=%s:error=EIO:when=%d%s", call, when, more),
-						"-e", "inject=clock_nanosleep,nanosleep:retval=0",
-						filepath.Join(fused.dir, "multilog")}, words)...)
-					cmd.Dir, cmd.Stdin = f.dir, stdin
-					stderr, err := os.Create(said)
-					must(err)
-					cmd.Stderr = stderr
-					must(cmd.Start())
-					cmd.Wait()
-					stderr.Close()
-					got, text := ending(cmd.ProcessState), textOf(said)
+					got, text := f.traced(t, stdin, []string{fmt.Sprintf("%s:error=EIO:when=%d%s", call, when, more)}, words...)
 					if got != "exit 0" && got != "exit 111" || !lines.MatchString(text) {
 						t.Errorf("%s: %s", got, text)
 					}

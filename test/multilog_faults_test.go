@@ -129,27 +129,16 @@ func TestErrorsWhileTheNextOneStartsLoseNothing(t *testing.T) {
 					f.fill(60)
 					stdin := f.end()
 					f.runUntil(stop, 0, stdin, words)
-					said2 := f.file("said")
-					cmd := exec.Command("strace", slices.Concat([]string{"-qq", "-o", "/dev/null",
-						"-e", fmt.Sprintf("inject=%s:error=EIO:when=%d", call, when),
-						"-e", "inject=clock_nanosleep,nanosleep:retval=0",
-						filepath.Join(fused.dir, "multilog")}, words)...)
-					cmd.Dir, cmd.Stdin = f.dir, stdin
-					stderr, err := os.Create(said2)
-					must(err)
-					cmd.Stderr = stderr
-					must(cmd.Start())
-					cmd.Wait()
-					stderr.Close()
-					if got := ending(cmd.ProcessState); got != "exit 0" && got != "exit 111" || !said.MatchString(textOf(said2)) {
-						t.Errorf("stop %d: %s %q", stop, got, textOf(said2))
+					got, text := f.traced(t, stdin, []string{fmt.Sprintf("%s:error=EIO:when=%d", call, when)}, words...)
+					if got != "exit 0" && got != "exit 111" || !said.MatchString(text) {
+						t.Errorf("stop %d: %s %q", stop, got, text)
 					}
 					if got := f.run(t, fused, stdin, words...); got != "exit 0" {
 						t.Errorf("stop %d: the last one: %s", stop, got)
 					}
 					if got := f.counted("a"); got.lost > 0 || got.torn > 0 {
-						t.Errorf("killed at stop %d, then it says %q: %+v", stop, textOf(said2), got)
-					} else if got.doubled > 0 && textOf(said2) == "" {
+						t.Errorf("killed at stop %d, then it says %q: %+v", stop, text, got)
+					} else if got.doubled > 0 && text == "" {
 						t.Errorf("killed at stop %d: %+v, and nothing was said", stop, got)
 					}
 					f.source.Close()

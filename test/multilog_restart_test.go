@@ -23,11 +23,11 @@ import (
 )
 
 // traced runs a multilog under strace with what it injects, and returns how it ends and
-// what it says.
+// what it says. The file trace has its calls.
 func (f *flood) traced(t testing.TB, stdin *os.File, inject []string, words ...string) (got, text string) {
 	t.Helper()
 	need(t, "strace")
-	args := []string{"-qq", "-o", "/dev/null", "-e", "inject=clock_nanosleep,nanosleep:retval=0"}
+	args := []string{"-qq", "-o", f.file("trace"), "-e", "inject=clock_nanosleep,nanosleep:retval=0"}
 	for _, i := range inject {
 		args = append(args, "-e", "inject="+i)
 	}
