@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -99,6 +100,25 @@ func TestPidOfAnotherProcessIsNotTakenOver(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A thread of another process has the pid by now.
+func TestPidOfAThreadIsNotTakenOver(t *testing.T) {
+	t.Parallel()
+	threads, err := os.ReadDir("/proc/self/task")
+	must(err)
+	thread, err := strconv.Atoi(threads[len(threads)-1].Name())
+	must(err)
+	if thread == os.Getpid() {
+		t.Fatal("this program has one thread")
+	}
+	h := newHome(t, "")
+	h.leaves(t, true, func(record []byte) {
+		binary.LittleEndian.PutUint32(record[recordPID:], uint32(thread))
+	})
+	s := h.adopted(t, fused)
+	h.up(t, 2)
+	h.obeys(t, s)
 }
 
 // A container's supervise leaves a record with a pid of its PID namespace.

@@ -40,15 +40,20 @@ func init() {
 	os.Exit(0)
 }
 
+// runsAlone notes whether another process has called it in this directory that still runs.
+func runsAlone() {
+	held, err := unix.Open("running", unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o644)
+	must(err)
+	if unix.Flock(held, unix.LOCK_EX|unix.LOCK_NB) != nil {
+		must(os.WriteFile("overlap", nil, 0o644))
+	}
+}
+
 // numbers writes lines in one write each. How many it has written stands in a file
 // that follows: a line is there that was counted, and perhaps one more. Who starts
 // counts on, with lines of its own.
 func numbers() {
-	held, err := os.OpenFile("running", os.O_RDWR|os.O_CREATE, 0o644)
-	must(err)
-	if unix.Flock(int(held.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
-		must(os.WriteFile("overlap", nil, 0o644))
-	}
+	runsAlone()
 	life := 1
 	for exists(fmt.Sprint("written.", life)) {
 		life++
@@ -69,11 +74,7 @@ func numbers() {
 // kernel takes from the pipe what it has put into the file. It is slow, so that
 // there is always something in the pipe.
 func keeps() {
-	held, err := os.OpenFile("running", os.O_RDWR|os.O_CREATE, 0o644)
-	must(err)
-	if unix.Flock(int(held.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
-		must(os.WriteFile("overlap", nil, 0o644))
-	}
+	runsAlone()
 	out, err := os.OpenFile("../lines", os.O_WRONLY|os.O_CREATE, 0o644)
 	must(err)
 	_, err = out.Seek(0, 2)
@@ -171,6 +172,9 @@ func killMatrix(t *testing.T, m mode) {
 			if left := y.tenants(); left != nil {
 				t.Fatalf("round %d: left running:\n%s", round, y.list())
 			}
+			if y.lacks(services, killed); t.Failed() {
+				t.Fatalf("round %d\n%s", round, y.explain())
+			}
 			svscan = y.svscan()
 		}
 		wait()
@@ -185,11 +189,7 @@ func killMatrix(t *testing.T, m mode) {
 	if left := y.tenants(); left != nil {
 		t.Errorf("left running:\n%s", y.list())
 	}
-	for _, x := range services {
-		if err := complete(x); err != nil {
-			t.Errorf("%s: %v; killed:%s", filepath.Base(x), err, killed[x])
-		}
-	}
+	y.lacks(services, killed)
 	// A supervisor that a killed svscan had just started may be in the way of the next
 	// one's; svscan(8) says so.
 	for line := range strings.Lines(y.heard()) {
@@ -266,6 +266,16 @@ func (y *yard) spare(random *rand.Rand, victims int) int {
 		victims &^= 1 << (first + random.Intn(4-first))
 	}
 	return victims
+}
+
+// lacks reports services of which lines have been lost, while nothing runs.
+func (y *yard) lacks(services []string, killed map[string]string) {
+	y.t.Helper()
+	for _, x := range services {
+		if err := complete(x); err != nil {
+			y.t.Errorf("%s: %v; killed:%s", filepath.Base(x), err, killed[x])
+		}
+	}
 }
 
 // complete compares the lines of a log with what its service has written.

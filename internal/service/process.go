@@ -10,7 +10,8 @@ import (
 // means that this cannot be told.
 func (r Record) Process() (pidfd int, err bare.Errno) {
 	pidfd, err = bare.OpenProcess(int(r.PID))
-	if err == unix.ESRCH || err == unix.EINVAL {
+	// ENOENT, or EINVAL of an older Linux: a thread has that pid by now.
+	if err == unix.ESRCH || err == unix.ENOENT || err == unix.EINVAL {
 		return -1, 0
 	}
 	if err != 0 {
