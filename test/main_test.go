@@ -7,6 +7,7 @@ package test
 import (
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -141,6 +142,7 @@ func heedSignals() {
 
 func run(m *testing.M) int {
 	heedSignals()
+	must(unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)) // whoever runs the tests may have more open
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
 	must(err)
 	root = strings.TrimSpace(string(out))

@@ -156,9 +156,10 @@ func killMatrix(t *testing.T, m mode) {
 		services, dirs = append(services, x), append(dirs, x, x+"/log")
 	}
 	svscan := y.svscan()
-	y.up(dirs...)
 	killed := map[string]string{} // what, in the order of rounds
 	for round := range *killRounds {
+		y.up(dirs...)
+		y.hasPipes(services)
 		whole := [...]syscall.Signal{0, unix.SIGKILL, 0, unix.SIGKILL, unix.SIGTERM}[round%5]
 		wait := y.killSome(random, services, whole, killed)
 		switch whole {
@@ -178,14 +179,19 @@ func killMatrix(t *testing.T, m mode) {
 			svscan = y.svscan()
 		}
 		wait()
-		y.up(dirs...)
 		for _, d := range dirs {
 			if exists(d + "/overlap") {
 				t.Fatalf("round %d: %s ran twice", round, d)
 			}
 		}
 	}
+	y.up(dirs...)
 	y.stop(svscan)
+	for _, d := range dirs {
+		if exists(d + "/overlap") {
+			t.Errorf("%s ran twice", d)
+		}
+	}
 	if left := y.tenants(); left != nil {
 		t.Errorf("left running:\n%s", y.list())
 	}
@@ -199,8 +205,26 @@ func killMatrix(t *testing.T, m mode) {
 	}
 }
 
+// hasPipes waits until svscan has the pipes of all services: then everyone else who has
+// one may be killed.
+func (y *yard) hasPipes(services []string) {
+	y.t.Helper()
+	y.await("svscan with all pipes", func() bool {
+		missing := map[string]bool{}
+		for _, x := range services {
+			missing[x+"/supervise/pipe"] = true
+		}
+		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", y.main.pid))
+		for _, f := range files {
+			name, _ := os.Readlink(f)
+			delete(missing, name)
+		}
+		return len(missing) == 0
+	})
+}
+
 // killSome begins to kill another combination of the processes of each service, and
-// svscan by that signal, if it is one; wait returns when they have all been. They are
+// svscan by that signal, if it is one; wait returns when they have all ended. They are
 // killed together, or spread over start-ups that the first kills cause.
 func (y *yard) killSome(random *rand.Rand, services []string, whole syscall.Signal, killed map[string]string) (wait func()) {
 	var group sync.WaitGroup
@@ -209,7 +233,7 @@ func (y *yard) killSome(random *rand.Rand, services []string, whole syscall.Sign
 		delay := time.Duration(random.Int63n(int64(spread)))
 		group.Go(func() {
 			time.Sleep(delay)
-			y.kill(p, signal)
+			y.end(p, signal)
 		})
 	}
 	// A supervisor that gets TERM ends what it supervises, so that nobody may be left
@@ -239,14 +263,14 @@ func (y *yard) killSome(random *rand.Rand, services []string, whole syscall.Sign
 		for _, p := range byDir[x] {
 			if p.name == "supervise" && victims&theSupervisor != 0 {
 				kill(p, supervisors())
-			} else if p.name != "supervise" && victims&theService != 0 {
+			} else if p.name == "run" && victims&theService != 0 {
 				kill(p, either())
 			}
 		}
 		for _, p := range byDir[x+"/log"] {
 			if p.name == "supervise" && victims&theLogSupervisor != 0 {
 				kill(p, supervisors())
-			} else if p.name != "supervise" && victims&theLogger != 0 {
+			} else if p.name == "run" && victims&theLogger != 0 {
 				kill(p, either())
 			}
 		}

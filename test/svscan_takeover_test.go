@@ -4,6 +4,8 @@ package test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -82,6 +84,79 @@ func TestSvscanTakesRunningSupervisorsOver(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A svscan that comes after a killed one has the pipes of all before it starts anything:
+// a start may take long, and meanwhile everyone else who has them may die.
+func TestPipesAreTakenOverBeforeAnythingIsStarted(t *testing.T) { inModes(t, both, takesPipesFirst) }
+
+func takesPipesFirst(t *testing.T, m mode) {
+	need(t, "strace")
+	self, err := os.Executable()
+	must(err)
+	y := newYard(t, m)
+	var services, dirs []string
+	for i := range 8 {
+		x := y.add(fmt.Sprint("x", i), "#!"+self+" svscan-numbers\n", "#!"+self+" svscan-keeps\n")
+		services, dirs = append(services, x), append(dirs, x, x+"/log")
+	}
+	svscan := y.svscan()
+	y.up(dirs...)
+	time.Sleep(1100 * time.Millisecond) // then a service that is killed is started at once
+	y.end(y.main, unix.SIGKILL)
+	svscan.Wait()
+	for _, p := range y.tenants() {
+		if p.name == "supervise" || slices.Contains(services[:4], p.cwd) {
+			y.end(p, unix.SIGKILL) // so that there is something to start, in either mode
+		}
+	}
+	svscan = y.svscan("strace", "-qq", "-o", "/dev/null", "-e", "trace=clone", "-e", "inject=clone:delay_enter=2000000:when=1", filepath.Join(fused.dir, "svscan"))
+	y.await("a start", func() bool {
+		return strings.HasPrefix(textOf(fmt.Sprintf("/proc/%d/syscall", y.main.pid)), fmt.Sprint(unix.SYS_CLONE, " "))
+	})
+	for _, p := range y.tenants() {
+		if slices.Contains(dirs, p.cwd) {
+			y.end(p, unix.SIGKILL)
+		}
+	}
+	y.up(dirs...)
+	y.stop(svscan)
+	y.lacks(services, nil)
+	y.saysNothing()
+}
+
+// In one process for all, the child that is to be a service has the pipe at any time,
+// although it lets go of the descriptors of all others.
+func TestPipeIsHeldByTheNextLifeOfAService(t *testing.T) {
+	t.Parallel()
+	need(t, "strace")
+	self, err := os.Executable()
+	must(err)
+	y := newYard(t, oneProcess)
+	x := y.add("x", "#!"+self+" svscan-numbers\n", "#!"+self+" svscan-keeps\n")
+	const call = "close_range"
+	y.svscan("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace="+call, "-e", "inject="+call+":delay_exit=1500000", filepath.Join(fused.dir, "svscan"))
+	before := y.up(x, x+"/log")
+	y.await("lines", func() bool { return textOf(x+"/lines") != "" })
+	logger, _ := y.look(before[x+"/log"].others[0])
+	y.kill(logger, unix.SIGSTOP)
+	written := textOf(x + "/written.1")
+	y.await("unread lines", func() bool { return textOf(x+"/written.1") != written })
+	service, _ := y.look(before[x].others[0])
+	y.end(service, unix.SIGKILL)
+	y.await("the next life on its way", func() bool {
+		return slices.ContainsFunc(y.named("svscan"), func(p tenant) bool {
+			return p.pid != y.main.pid && strings.HasPrefix(textOf(fmt.Sprintf("/proc/%d/syscall", p.pid)), fmt.Sprint(unix.SYS_CLOSE_RANGE, " "))
+		})
+	})
+	time.Sleep(100 * time.Millisecond) // of the call itself
+	y.end(y.main, unix.SIGKILL)
+	y.end(logger, unix.SIGKILL)
+	svscan := y.svscan()
+	y.up(x, x+"/log")
+	y.stop(svscan)
+	y.lacks([]string{x}, nil)
+	y.saysNothing()
 }
 
 // It cannot take them over, but must not start anything twice.

@@ -282,6 +282,26 @@ func (y *yard) kill(p tenant, signal syscall.Signal) {
 	}
 }
 
+// end is kill by a signal of which the process ends, and waits until it has, with all of
+// its threads.
+func (y *yard) end(p tenant, signal syscall.Signal) {
+	process, err := unix.PidfdOpen(p.pid, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(process)
+	y.kill(p, signal)
+	if now, ok := y.look(p.pid); ok && now.start != p.start {
+		return
+	}
+	end := []unix.PollFd{{Fd: int32(process), Events: unix.POLLIN}}
+	for begun := time.Now(); time.Since(begun) < 2*patience; {
+		if n, _ := unix.Poll(end, 1000); n > 0 {
+			return
+		}
+	}
+}
+
 // A pair is who is in a directory: its supervisors, and others.
 type pair struct{ supervisors, others []int }
 

@@ -21,6 +21,16 @@ func OpenPipe(dir int) (fd int, err bare.Errno) {
 	return bare.OpenAt(dir, Pipe, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 }
 
+// HoldPipe makes a descriptor, closed on exec, both ends of the pipe, if that can be, so
+// that what is in it is kept meanwhile.
+func HoldPipe(dir, as int) {
+	fd, err := bare.OpenAt(dir, Pipe, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err == 0 {
+		bare.DupTo(fd, as)
+		bare.Close(fd)
+	}
+}
+
 // JoinPipe makes a standard descriptor one of the ends of the pipe.
 func JoinPipe(dir, standard int) bare.Errno {
 	// The service has both ends: it keeps what is in the pipe, and does not die of

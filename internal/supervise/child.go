@@ -33,6 +33,9 @@ func (s *Service) fork(c *child) (pid int, err bare.Errno) {
 		}
 	}
 	pid, err = c.start()
+	if c.shared && s.standard != service.NoPipe {
+		bare.DupTo(0, held) // or the log would not see its end
+	}
 	if err == 0 && c.inexact {
 		// What it had opened to find that out would have stayed open here, had it
 		// been killed meanwhile.
@@ -80,6 +83,10 @@ func (c *child) enter() bare.Exit {
 		}
 	}
 	if c.shared {
+		// Its parent may be killed now, and everyone else who has the pipe.
+		if s.standard != service.NoPipe {
+			service.HoldPipe(bare.Cwd, held)
+		}
 		if err := bare.CloseFrom(share); err != 0 {
 			return p.FatalErrno(err, "unable to close the files of other services")
 		}

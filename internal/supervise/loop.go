@@ -20,7 +20,8 @@ var (
 	next      int64 // when a service has something to do unasked, since boot in ns
 	many      bool  // there may be other services
 	share     int   // no descriptor of a child's is as high; 0 if children get copies of all
-	slot      int   // the last of these: the directory of the log that is being started
+	slot      int   // the last but one of these: the directory of the log that is being started
+	held      int   // the last of these: the pipe to a log, while a child has no other descriptor of it
 )
 
 // services is every service of this process, in places that are used again; pids has
@@ -73,8 +74,9 @@ func BeginMany(p *bare.Process) bare.Exit {
 	}
 	if ok {
 		slot = max(last, 2) + 1
-		if bare.DupTo(0, slot) == 0 {
-			share = slot + 1
+		held = slot + 1
+		if bare.DupTo(0, slot) == 0 && bare.DupTo(0, held) == 0 {
+			share = held + 1
 		}
 	}
 	if exit := Begin(p); exit != bare.Continue {

@@ -24,7 +24,7 @@ func tend(p *bare.Process, now int64) (next int64, left int) {
 		e.forgetDone()
 		switch {
 		case scan.stopped != 0:
-			next = min(next, stop(p, i, now))
+			next = min(next, stop(p, i, bare.SinceBoot())) // those before it may have taken long
 		case e.there && now < e.begin:
 			next = min(next, e.begin)
 		case e.there && starts == most:
@@ -57,20 +57,29 @@ func (e *entry) forgetDone() {
 	}
 }
 
-// startBoth starts what does not run of the supervisors of a service and its log.
-func startBoth(p *bare.Process, place int, now int64) int64 {
-	e := services.At(place)
+// prepare finds out whether a service has a log, and opens the pipe to it; false means
+// that it failed, which has been said, and is tried again later.
+func prepare(p *bare.Process, e *entry, now int64) bool {
 	if !e.known {
 		var err bare.Errno
 		if e.logged, err = bare.IsDirectory(bare.Cwd, e.dir(log)); err != 0 && err != unix.ENOENT {
 			p.WarnErrno(err, "unable to stat ", e.name(), "/log")
 			e.begin = now + again
-			return e.begin
+			return false
 		}
 		e.known = true
 	}
 	if e.logged && e.pipe < 0 && !openPipe(p, e) {
 		e.begin = now + again
+		return false
+	}
+	return true
+}
+
+// startBoth starts what does not run of the supervisors of a service and its log.
+func startBoth(p *bare.Process, place int, now int64) int64 {
+	e := services.At(place)
+	if !prepare(p, e, now) {
 		return e.begin
 	}
 	next := start(p, place, main, now)

@@ -61,8 +61,7 @@ func stop(p *bare.Process, place int, now int64) int64 {
 	// Afterwards: a log that has come to the end before it is told so would be
 	// started once more, for nothing.
 	if e.pipe >= 0 && l.told != 0 && !e.ending {
-		e.ending = true
-		endPipe(e)
+		e.ending = endPipe(e)
 	}
 	return now + soon
 }
@@ -95,17 +94,20 @@ func finishReading(p *bare.Process, place int, now int64) {
 }
 
 // endPipe opens the pipe to a log for reading only, and closes its other end: what is in
-// it is kept, and the log reads its end.
-func endPipe(e *entry) {
-	both := int(e.pipe)
-	e.pipe = -1
-	if dir, err := openDirectory(bare.Cwd, e.name()); err == 0 {
-		if fd, err := bare.OpenAt(dir, service.Pipe, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == 0 {
-			e.pipe = int32(fd)
-		}
-		bare.Close(dir)
+// it is kept, and the log reads its end. False means that it could not be opened.
+func endPipe(e *entry) bool {
+	dir, err := openDirectory(bare.Cwd, e.name())
+	if err != 0 {
+		return false
 	}
-	bare.Close(both)
+	fd, err := bare.OpenAt(dir, service.Pipe, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	bare.Close(dir)
+	if err != 0 {
+		return false
+	}
+	bare.Close(int(e.pipe))
+	e.pipe = int32(fd)
+	return true
 }
 
 // resume starts a supervisor while everything stops, if one that was killed, by now or
