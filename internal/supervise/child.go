@@ -32,6 +32,10 @@ func (s *Service) fork(c *child) (pid int, err bare.Errno) {
 			return -1, err
 		}
 	}
+	if c.shared && s.standard != service.NoPipe {
+		// Until the child has opened the pipe, everyone else who has it may be killed.
+		service.HoldPipe(s.base, held)
+	}
 	pid, err = c.start()
 	if c.shared && s.standard != service.NoPipe {
 		bare.DupTo(0, held) // or the log would not see its end
@@ -83,10 +87,6 @@ func (c *child) enter() bare.Exit {
 		}
 	}
 	if c.shared {
-		// Its parent may be killed now, and everyone else who has the pipe.
-		if s.standard != service.NoPipe {
-			service.HoldPipe(bare.Cwd, held)
-		}
 		if err := bare.CloseFrom(share); err != 0 {
 			return p.FatalErrno(err, "unable to close the files of other services")
 		}
