@@ -239,60 +239,67 @@ func TestOneProcessRaisesItsLimitOfDescriptorsAndNotThatOfServices(t *testing.T)
 	y.saysNothing()
 }
 
-// The hard limit lets some services in. Those run, restart and show it; that others do
-// not fit is said, and one comes in when there is room.
+// The hard limit lets some services in, and each of the others has a supervisor of its
+// own. All run, start again and show it, also when another svscan has taken over.
 func TestOneProcessWithTooFewDescriptors(t *testing.T) {
-	const services = 12
-	for limit := 36; limit < 40; limit++ { // of four for a service
+	for limit := 64; limit < 68; limit++ { // of four for a service, and five for a log
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			t.Parallel()
 			y := newYard(t, oneProcess)
 			var dirs []string
-			for i := range services {
-				dirs = append(dirs, y.add(fmt.Sprint("x", i), sleeps))
+			for i := range 6 {
+				with := y.add(fmt.Sprint("with", i), sleeps, reads)
+				dirs = append(dirs, with, with+"/log", y.add(fmt.Sprint("x", i), sleeps))
 			}
-			y.svscan("sh", "-c", `ulimit -n "$1" && shift && exec "$@"`, "sh", strconv.Itoa(limit), filepath.Join(fused.dir, "svscan"))
-			y.await("a message", func() bool { return strings.Contains(y.heard(), ": process cannot open more files\n") })
-			y.await("its turn with all", func() bool { w := waits(y.main.pid); return w > 1000 && w < forever })
-			var in, out []string
-			for _, d := range dirs {
-				if y.inside("svok", d).Run() == nil {
-					in = append(in, d)
-				} else {
-					out = append(out, d)
+			start := func() *exec.Cmd {
+				return y.svscan("sh", "-c", `ulimit -n "$1" && shift && exec "$@"`, "sh", strconv.Itoa(limit), filepath.Join(fused.dir, "svscan"))
+			}
+			shown := func(all map[string]pair) bool {
+				return !slices.ContainsFunc(dirs, func(d string) bool {
+					p := all[d]
+					return len(p.others) != 1 || len(p.supervisors) > 1 || y.statusPid(d) != y.pidInside(p.others[0])
+				})
+			}
+			var all map[string]pair
+			up := func() {
+				t.Helper()
+				y.await("all up and shown", func() bool { all = y.pairs(); return shown(all) })
+				y.blocks()
+				in := 0
+				for _, d := range dirs {
+					if len(all[d].supervisors) == 0 {
+						in++
+					}
+				}
+				if in < 2 || in > len(dirs)-2 {
+					t.Fatalf("%d of %d are in svscan", in, len(dirs))
 				}
 			}
-			if len(in) < 4 || len(out) == 0 {
-				t.Fatalf("%d services are in and %d out", len(in), len(out))
-			}
-			shown := func(d string) func() bool {
-				return func() bool {
-					others := y.pairs()[d].others
-					return len(others) == 1 && y.statusPid(d) == y.pidInside(others[0])
+			svscan := start()
+			up()
+			for range 2 {
+				before := all
+				y.end(y.main, unix.SIGKILL)
+				svscan.Wait()
+				svscan = start()
+				up()
+				for _, d := range dirs {
+					if all[d].others[0] != before[d].others[0] {
+						t.Errorf("%s: %v became %v", d, before[d], all[d])
+					}
 				}
 			}
-			for _, d := range in {
-				y.await(d+" is shown as it is", shown(d))
-			}
-			before := y.pairs()[in[0]].others[0]
-			y.do("svc", "-k", in[0])
-			y.await("another process", func() bool {
-				others := y.pairs()[in[0]].others
-				return len(others) == 1 && others[0] != before
+			before := all
+			y.do(append([]string{"svc", "-k"}, dirs...)...)
+			y.await("other processes", func() bool {
+				all = y.pairs()
+				return shown(all) && !slices.ContainsFunc(dirs, func(d string) bool { return all[d].others[0] == before[d].others[0] })
 			})
-			y.await("its status", shown(in[0]))
-			// Room.
-			hidden := filepath.Join(y.scan, ".hidden")
-			must(os.Rename(in[1], hidden))
-			y.do("svc", "-dkx", hidden)
-			y.await("another one up", func() bool {
-				return slices.ContainsFunc(out, func(d string) bool { return len(y.pairs()[d].others) == 1 })
-			})
-			for line := range strings.Lines(y.heard()) {
-				if !strings.HasPrefix(line, "supervise: fatal: unable to ") || !strings.HasSuffix(line, ": process cannot open more files\n") {
-					t.Errorf("also said: %s", line)
-				}
+			y.stop(svscan)
+			if left := y.tenants(); left != nil {
+				t.Errorf("left running:\n%s", y.list())
 			}
+			y.saysNothing()
 		})
 	}
 }

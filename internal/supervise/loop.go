@@ -92,11 +92,11 @@ func BeginMany(p *bare.Process) bare.Exit {
 }
 
 // Full tells whether there is no room for the files of one more service, of which the
-// descriptor is one of the last.
+// descriptor is one of the last: some are for what is open for a moment only.
 func Full(descriptor int) bool {
-	const files = 6
+	const some = 32
 	now, err := bare.Getrlimit(unix.RLIMIT_NOFILE)
-	return err == 0 && uint64(descriptor)+files >= uint64(now.Cur)
+	return err == 0 && uint64(descriptor)+some >= uint64(now.Cur)
 }
 
 // Restore gives a child of the process back what Begin has changed, other than

@@ -4,7 +4,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"catena/internal/bare"
-	"catena/internal/supervise"
 )
 
 // readAll reads the whole directory: new services are added, and those that are no
@@ -43,15 +42,13 @@ func readAll(p *bare.Process) {
 // holdPipes opens the pipes of all services before any is started, which may take long:
 // until svscan has a pipe, what is in it is lost if all die who have it.
 func holdPipes(p *bare.Process) {
-	now, pipes := bare.SinceBoot(), 0
+	if scan.stopped != 0 {
+		return
+	}
+	now := bare.SinceBoot()
 	for i := range services.Len() {
-		// In one process for all a service with a log takes ten descriptors: pipes of more
-		// services than can run would be in their way.
-		if scan.stopped != 0 || scan.one && supervise.Full(10*pipes) {
-			return
-		}
-		if e := services.At(i); e.used && e.there && now >= e.begin && prepare(p, e, now) && e.logged {
-			pipes++
+		if e := services.At(i); e.used && e.there && now >= e.begin {
+			prepare(p, e, now)
 		}
 	}
 }

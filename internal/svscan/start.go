@@ -130,20 +130,15 @@ func start(p *bare.Process, place, which int, now int64) int64 {
 		return bare.Never
 	}
 	s.pid = 0
-	if scan.one && now < scan.full {
-		if !s.full {
-			s.full = true
-			asSupervise.FatalErrno(unix.EMFILE, "unable to chdir to ", dir)
-		}
-		return scan.full
-	}
 	if scan.one && !setApart(dir) {
-		place := take(&asSupervise, e, which)
-		if place < 0 {
+		place, room := take(&asSupervise, e, which)
+		switch {
+		case place >= 0:
+			s.pid, s.place = inside, int32(place)
+			return bare.Never
+		case room:
 			return now + second
 		}
-		s.pid, s.place = inside, int32(place)
-		return bare.Never
 	}
 	pid, err := bare.Fork()
 	if err != 0 {
@@ -179,29 +174,23 @@ func setApart(dir string) bool {
 }
 
 // take makes svscan the supervisor of a service or a log, and returns its place; -1 is a
-// failure, which has been said.
-func take(p *bare.Process, e *entry, which int) int {
+// failure, which has been said, or without room for its files, of which a supervisor of
+// its own has a table of its own.
+func take(p *bare.Process, e *entry, which int) (place int, room bool) {
 	name := e.name()
 	dir, err := openDirectory(bare.Cwd, name)
-	if err == 0 && supervise.Full(dir) {
-		bare.Close(dir)
-		err = unix.EMFILE
-	}
-	if err == unix.EMFILE || err == unix.ENFILE {
-		// It will be so for every other as well. For each that is said once.
-		s := &e.of[which]
-		said := s.full
-		scan.full, s.full = bare.SinceBoot()+again, true
-		if said {
-			return -1
-		}
+	if err == unix.EMFILE {
+		return -1, false
 	}
 	if err != 0 {
 		p.FatalErrno(err, "unable to chdir to ", e.dir(which))
-		return -1
+		return -1, true
 	}
-	e.of[which].full = false
-	place, exit := -1, bare.Failed
+	if supervise.Full(dir) {
+		bare.Close(dir)
+		return -1, false
+	}
+	exit := bare.Failed
 	switch {
 	case which == log:
 		var base int
@@ -209,7 +198,7 @@ func take(p *bare.Process, e *entry, which int) int {
 		if dir, err = openDirectory(base, service.Log); err != 0 {
 			bare.Close(base)
 			p.FatalErrno(err, "unable to chdir to ", e.dir(log))
-			return -1
+			return -1, true
 		}
 		place, exit = supervise.AddLog(p, bare.Keep(e.dir(log)), base, dir)
 	case e.logged:
@@ -218,9 +207,9 @@ func take(p *bare.Process, e *entry, which int) int {
 		place, exit = supervise.Add(p, bare.Keep(name), dir)
 	}
 	if exit != bare.Continue {
-		return -1
+		return -1, true
 	}
-	return place
+	return place, true
 }
 
 func openDirectory(in int, name string) (fd int, err bare.Errno) {

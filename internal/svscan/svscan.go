@@ -43,7 +43,6 @@ var scan struct {
 	watch   int   // an inotify descriptor; -1 if there is none
 	rescan  int64 // when the directory is read again, since boot in ns
 	due     int64 // when there is something to tend, likewise
-	full    int64 // before which no more files can be opened, likewise
 	stopped int64 // when it was told to stop, likewise; 0 if it was not
 }
 

@@ -38,7 +38,6 @@ type supervisor struct {
 	place   int32 // in package supervise, of one that is inside
 	started int64 // since boot in ns
 	passing int64 // since when somebody has its lock who is no supervisor, likewise; or 0
-	full    bool  // there was no room for its files, which has been said
 	told    int64 // when it was told to stop, likewise; 0 if it was not
 	clear   bool  // while everything stops: it has left no process
 }
