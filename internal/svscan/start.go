@@ -173,9 +173,9 @@ func setApart(dir string) bool {
 	return bare.Exists(bare.Cwd, path(dir, "/"+service.KillDescendants)) == 0
 }
 
-// take makes svscan the supervisor of a service or a log, and returns its place; -1 is a
-// failure, which has been said, or without room for its files, of which a supervisor of
-// its own has a table of its own.
+// take makes svscan the supervisor of a service or a log, and returns its place. -1 is a
+// failure, which has been said; or, if room is false, there is none for its files, and a
+// process of its own is to supervise it.
 func take(p *bare.Process, e *entry, which int) (place int, room bool) {
 	name := e.name()
 	dir, err := openDirectory(bare.Cwd, name)
