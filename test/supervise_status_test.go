@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -199,5 +200,38 @@ func (h *home) asksForStatus(t testing.TB, seen map[string]bool) {
 			}
 			seen[fmt.Sprint(object.PID, " svstat -j")] = true
 		}
+	}
+}
+
+// Whenever svok says yes there is a status, also in a directory that nobody has supervised
+// yet: with down, and without, where the first status is that of the start.
+func TestThereIsAStatusWhereverSvokSaysYes(t *testing.T) {
+	needRoot(t)
+	for _, down := range []bool{false, true} {
+		t.Run(fmt.Sprint("down: ", down), func(t *testing.T) {
+			t.Parallel()
+			h := newHome(t, "")
+			if down {
+				must(os.WriteFile(h.file("down"), nil, 0o644))
+			}
+			var looks, without atomic.Int32
+			s := h.traced(t, func(callEnd) {
+				fd, err := unix.Open(h.file("supervise/ok"), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+				if err != nil {
+					return
+				}
+				unix.Close(fd)
+				if looks.Add(1); len(h.status()) != 18 {
+					without.Add(1)
+				}
+			}, filepath.Join(fused.dir, "supervise"), "s")
+			eventually(t, "svok", func() bool { return looks.Load() > 0 })
+			if !down {
+				h.up(t, 1)
+			}
+			if n := without.Load(); n > 0 || !s.running() {
+				t.Errorf("no status %d times of %d", n, looks.Load())
+			}
+		})
 	}
 }
