@@ -9,14 +9,8 @@ import (
 // and the process, if it still runs. A supervisor that ended in good order leaves
 // nothing, and neither does another boot. Unfinished means that the process has died
 // and nobody has dealt with that. Exit is Continue or a failure, which has been said.
-// What is started at once in a fresh directory, where there is nothing that could be
-// mistaken, is published only then.
-func (s *Service) adopt(p *bare.Process, fresh bool) (unfinished bool, exit bare.Exit) {
-	var status service.Status
-	ok := false
-	if !fresh {
-		status, ok, _ = service.ReadStatus(s.dir)
-	}
+func (s *Service) adopt(p *bare.Process) (unfinished bool, exit bare.Exit) {
+	status, ok, _ := service.ReadStatus(s.dir)
 	record, found := service.ReadRecord(s.lock, service.OfRun, boot)
 	left := found == service.ThisOne
 	if found == service.NoRecord && ok {
@@ -26,9 +20,6 @@ func (s *Service) adopt(p *bare.Process, fresh bool) (unfinished bool, exit bare
 	s.setApart()
 	if !left {
 		s.start = s.want == service.WantUp
-		if fresh && s.start {
-			return false, bare.Continue
-		}
 		service.ForgetDeaths(s.dir)
 		// The status of a supervisor that ended in good order must not be taken
 		// for that of one that was killed, once there is a record.

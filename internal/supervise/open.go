@@ -22,7 +22,7 @@ func (s *Service) open(p *bare.Process, place int) bare.Exit {
 		return p.FatalErrno(err, "unable to stat ", name, "/down")
 	}
 
-	fresh := service.MakeFolder(s.dir, service.Folder)
+	service.MakeFolder(s.dir, service.Folder)
 	var err bare.Errno
 	if s.lock, err = takeLock(s.dir); err != 0 {
 		return p.FatalErrno(err, "unable to acquire ", name, "/", service.Lock)
@@ -33,21 +33,15 @@ func (s *Service) open(p *bare.Process, place int) bare.Exit {
 	if err := service.WriteRecord(s.lock, service.OfSupervise, mine, boot); err != 0 {
 		return p.FatalErrno(err, "unable to write ", name, "/", service.Lock)
 	}
-	if !fresh && isSupervised(s.dir) {
+	if isSupervised(s.dir) {
 		return p.Fatal("another supervisor is running in ", name)
 	}
 	if s.control, err = openFifo(s.dir, service.Control); err != 0 {
 		return p.FatalErrno(err, "unable to read ", name, "/", service.Control)
 	}
-	unfinished, exit := s.adopt(p, fresh)
+	unfinished, exit := s.adopt(p)
 	if exit != bare.Continue {
 		return exit
-	}
-	if fresh && s.start {
-		bare.Mkfifo(s.dir, service.OK, 0o600) // what a full disk does not allow comes before the start
-		s.act(p, place)
-	} else {
-		s.watch(p, place)
 	}
 	// Last, because it is what tells others that the rest is there. It is held
 	// open for reading and never read.
@@ -57,6 +51,7 @@ func (s *Service) open(p *bare.Process, place int) bare.Exit {
 	if err := poll.Add(s.control, bare.Event{Which: int32(place), Kind: commandEvent}); err != 0 {
 		return p.FatalErrno(err, "unable to wait for events")
 	}
+	s.watch(p, place)
 	if unfinished {
 		s.ended(p, place, 0, false)
 	}

@@ -41,9 +41,6 @@ const noNotification = 1<<31 - 1
 // notification is the descriptor on which the service says that it is ready: one that
 // its limit on open files lets it have.
 func (s *Service) notification(p *bare.Process) int {
-	if bare.Exists(s.dir, service.NotificationFD) == unix.ENOENT { // mostly: then nothing more is asked
-		return noNotification
-	}
 	limit := openFiles
 	if limit.Max == 0 { // not changed for this process
 		limit, _ = bare.Getrlimit(unix.RLIMIT_NOFILE)
