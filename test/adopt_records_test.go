@@ -162,7 +162,11 @@ func TestRubbishIsNoRecord(t *testing.T) {
 		"pid -1":        func(r []byte) []byte { binary.LittleEndian.PutUint32(r[recordPID:], 1<<32-1); return r },
 		"pid 2^31":      func(r []byte) []byte { binary.LittleEndian.PutUint32(r[recordPID:], 1<<31); return r },
 		"long ago":      func(r []byte) []byte { binary.LittleEndian.PutUint64(r[recordTime:], 1); return r },
-		"before boot":   func(r []byte) []byte { binary.LittleEndian.PutUint64(r[recordTime:], 1<<63); return r },
+		"cut behind the pid": func(r []byte) []byte {
+			binary.LittleEndian.PutUint64(r[recordTime:], 1<<62)
+			return r[:recordLabel]
+		},
+		"before boot": func(r []byte) []byte { binary.LittleEndian.PutUint64(r[recordTime:], 1<<63); return r },
 	}
 	for i := range 20 {
 		forgeries[fmt.Sprint("random ", i)] = func(r []byte) []byte {

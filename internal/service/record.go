@@ -136,5 +136,8 @@ func ReadRecord(lock, which int, boot Boot) (r Record, found int) {
 	r.PID = uint32(bare.Little(b[16:20]))
 	r.Since = tai64.Unpack([tai64.Size]byte(b[20:32]))
 	r.Finish = b[56] != 0
+	if r.PID != 0 && r.Since.Seconds == 0 {
+		return Record{}, NoRecord // one that was cut short: no process has no label
+	}
 	return r, ThisOne
 }

@@ -14,8 +14,10 @@ import (
 // how many supervisors run.
 func tend(p *bare.Process, now int64) (next int64, left int) {
 	next = bare.Never
-	const most = 64 // starts, between which it hears of what else happens
-	starts := 0
+	// Between so many starts it hears of what else happens; more where they take no time,
+	// or those that fail and are tried again would leave too little to new ones.
+	const few, short = 64, second / 20
+	starts, enough := 0, false
 	for i := range services.Len() {
 		e := services.At(i)
 		if !e.used {
@@ -27,7 +29,7 @@ func tend(p *bare.Process, now int64) (next int64, left int) {
 			next = min(next, stop(p, i, bare.SinceBoot())) // those before it may have taken long
 		case e.there && now < e.begin:
 			next = min(next, e.begin)
-		case e.there && starts == most:
+		case e.there && enough:
 			next = now
 		case e.there:
 			next = min(next, startBoth(p, i, now))
@@ -37,6 +39,7 @@ func tend(p *bare.Process, now int64) (next int64, left int) {
 		}
 		if e.of[main].started == now {
 			starts++
+			enough = starts >= few && bare.SinceBoot() > now+short
 		}
 		for which := range e.of {
 			if s := &e.of[which]; s.running() || scan.stopped != 0 && !s.clear {
