@@ -80,6 +80,25 @@ func emptyYard(t testing.TB, m mode) *yard {
 	return y
 }
 
+// newYardInMemory is newYard with a top that no disk holds up: for thousands of services
+// that write their status all the time.
+func newYardInMemory(t testing.TB, m mode) *yard {
+	t.Helper()
+	y := emptyYard(t, m)
+	const memory = "/dev/shm"
+	var fs unix.Statfs_t
+	if unix.Statfs(memory, &fs) == nil && fs.Type == unix.TMPFS_MAGIC {
+		dir, err := os.MkdirTemp(memory, "catena-test-")
+		must(err)
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		y.top = filepath.Join(dir, "yard")
+		y.scan, y.said = filepath.Join(y.top, "service"), filepath.Join(y.top, "said")
+		must(os.MkdirAll(y.scan, 0o755))
+	}
+	y.begin(`sleep infinity; :`)
+	return y
+}
+
 // begin starts PID 1: a script, once /proc is its own.
 func (y *yard) begin(script string) {
 	y.t.Helper()
