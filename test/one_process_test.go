@@ -112,14 +112,8 @@ func TestOneProcessSupervisesServicesAndLogs(t *testing.T) {
 // No service is started twice or again, and no line is lost.
 func TestSvscanOfOneProcessAndSvscanFollowEachOther(t *testing.T) {
 	t.Parallel()
-	self, err := os.Executable()
-	must(err)
 	y := newYard(t, oneProcess)
-	var services, dirs []string
-	for i := range 2 {
-		x := y.add(fmt.Sprint("x", i), "#!"+self+" svscan-numbers\n", "#!"+self+" svscan-keeps\n")
-		services, dirs = append(services, x), append(dirs, x, x+"/log")
-	}
+	services, dirs := y.numbered(2)
 	svscan := y.svscan()
 	before := y.alone(dirs...)
 	for i, step := range []struct {

@@ -88,6 +88,19 @@ func keeps() {
 	}
 }
 
+// numbered adds services of numbered lines, x0 and so on, each with a log that keeps them.
+// Dirs are the directories of all of them and of their logs.
+func (y *yard) numbered(n int) (services, dirs []string) {
+	y.t.Helper()
+	self, err := os.Executable()
+	must(err)
+	for i := range n {
+		x := y.add(fmt.Sprint("x", i), "#!"+self+" svscan-numbers\n", "#!"+self+" svscan-keeps\n")
+		services, dirs = append(services, x), append(dirs, x, x+"/log")
+	}
+	return services, dirs
+}
+
 // Neither svscan nor the log is there to read what the service writes.
 func TestServiceOutlivesSvscanAndItsLog(t *testing.T) { inModes(t, both, outlivesItsLog) }
 
@@ -98,10 +111,9 @@ func outlivesItsLog(t *testing.T, m mode) {
 		}
 		t.Run(fmt.Sprint("its supervisor is killed: ", withSupervisor), func(t *testing.T) {
 			t.Parallel()
-			self, err := os.Executable()
-			must(err)
 			y := newYard(t, m)
-			x := y.add("x", "#!"+self+" svscan-numbers\n", "#!"+self+" svscan-keeps\n")
+			_, dirs := y.numbered(1)
+			x := dirs[0]
 			svscan := y.svscan()
 			before := y.up(x, x+"/log")
 			y.await("some lines", func() bool { return len(textOf(x+"/lines")) > 100 })
@@ -147,14 +159,8 @@ func killMatrix(t *testing.T, m mode) {
 	}
 	t.Logf("-svscan.seed=%d", seed)
 	random := rand.New(rand.NewSource(seed))
-	self, err := os.Executable()
-	must(err)
 	y := newYard(t, m)
-	var services, dirs []string
-	for i := range combinations {
-		x := y.add(fmt.Sprint("x", i), "#!"+self+" svscan-numbers\n", "#!"+self+" svscan-keeps\n")
-		services, dirs = append(services, x), append(dirs, x, x+"/log")
-	}
+	services, dirs := y.numbered(combinations)
 	svscan := y.svscan()
 	killed := map[string]string{} // what, in the order of rounds
 	for round := range *killRounds {

@@ -4,7 +4,6 @@ package test
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -92,14 +91,8 @@ func TestPipesAreTakenOverBeforeAnythingIsStarted(t *testing.T) { inModes(t, bot
 
 func takesPipesFirst(t *testing.T, m mode) {
 	need(t, "strace")
-	self, err := os.Executable()
-	must(err)
 	y := newYard(t, m)
-	var services, dirs []string
-	for i := range 8 {
-		x := y.add(fmt.Sprint("x", i), "#!"+self+" svscan-numbers\n", "#!"+self+" svscan-keeps\n")
-		services, dirs = append(services, x), append(dirs, x, x+"/log")
-	}
+	services, dirs := y.numbered(8)
 	svscan := y.svscan()
 	y.up(dirs...)
 	time.Sleep(1100 * time.Millisecond) // then a service that is killed is started at once
@@ -130,13 +123,12 @@ func takesPipesFirst(t *testing.T, m mode) {
 func TestPipeIsHeldByTheNextLifeOfAService(t *testing.T) {
 	t.Parallel()
 	need(t, "strace")
-	self, err := os.Executable()
-	must(err)
 	y := newYard(t, oneProcess)
-	x := y.add("x", "#!"+self+" svscan-numbers\n", "#!"+self+" svscan-keeps\n")
+	services, dirs := y.numbered(1)
+	x := services[0]
 	const call = "close_range"
 	y.svscan("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace="+call, "-e", "inject="+call+":delay_exit=1500000", filepath.Join(fused.dir, "svscan"))
-	before := y.up(x, x+"/log")
+	before := y.up(dirs...)
 	y.await("lines", func() bool { return textOf(x+"/lines") != "" })
 	logger, _ := y.look(before[x+"/log"].others[0])
 	y.kill(logger, unix.SIGSTOP)
@@ -153,9 +145,9 @@ func TestPipeIsHeldByTheNextLifeOfAService(t *testing.T) {
 	y.end(y.main, unix.SIGKILL)
 	y.end(logger, unix.SIGKILL)
 	svscan := y.svscan()
-	y.up(x, x+"/log")
+	y.up(dirs...)
 	y.stop(svscan)
-	y.lacks([]string{x}, nil)
+	y.lacks(services, nil)
 	y.saysNothing()
 }
 

@@ -71,9 +71,14 @@ func newYard(t testing.TB, m mode) *yard {
 
 func emptyYard(t testing.TB, m mode) *yard {
 	t.Helper()
+	return emptyYardIn(t, m, t.TempDir())
+}
+
+func emptyYardIn(t testing.TB, m mode, top string) *yard {
+	t.Helper()
 	needRoot(t)
 	need(t, "nsenter", "mount")
-	y := &yard{t: t, mode: m, top: t.TempDir(), path: fused.dir + ":" + systemTools}
+	y := &yard{t: t, mode: m, top: top, path: fused.dir + ":" + systemTools}
 	must(os.Chmod(y.top, 0o755))
 	y.scan, y.said = filepath.Join(y.top, "service"), filepath.Join(y.top, "said")
 	must(os.Mkdir(y.scan, 0o755))
@@ -84,17 +89,17 @@ func emptyYard(t testing.TB, m mode) *yard {
 // that write their status all the time.
 func newYardInMemory(t testing.TB, m mode) *yard {
 	t.Helper()
-	y := emptyYard(t, m)
 	const memory = "/dev/shm"
+	top := t.TempDir()
 	var fs unix.Statfs_t
 	if unix.Statfs(memory, &fs) == nil && fs.Type == unix.TMPFS_MAGIC {
 		dir, err := os.MkdirTemp(memory, "catena-test-")
 		must(err)
 		t.Cleanup(func() { os.RemoveAll(dir) })
-		y.top = filepath.Join(dir, "yard")
-		y.scan, y.said = filepath.Join(y.top, "service"), filepath.Join(y.top, "said")
-		must(os.MkdirAll(y.scan, 0o755))
+		top = filepath.Join(dir, "yard")
+		must(os.Mkdir(top, 0o755))
 	}
+	y := emptyYardIn(t, m, top)
 	y.begin(`sleep infinity; :`)
 	return y
 }
