@@ -237,3 +237,36 @@ func TestRecordOfTheFutureDelaysNothing(t *testing.T) {
 		})
 	}
 }
+
+// A supervisor that finds no folder, and makes it, may not be the first in it all the
+// same: it takes over what another one has left before it had the lock.
+func TestFolderIsNotFreshAnyMore(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	need(t, "strace")
+	for _, p := range []path{fused, old} {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			if p.name == old.name {
+				needOld(t)
+			}
+			h := newHome(t, "")
+			slow := h.start(t, "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=mkdirat",
+				"-e", "inject=mkdirat:delay_exit=2000000", filepath.Join(fused.dir, "supervise"), "s")
+			eventually(t, "the folder", func() bool { return h.exists("supervise") })
+			first := h.supervise(t, p)
+			h.up(t, 1)
+			first.kill()
+			eventually(t, "the slow one", func() bool { return h.tool(t, fused, "svok", "s") == "exit 0" })
+			h.svc(t, fused, "h")
+			eventually(t, "HUP", func() bool { return h.state().signals == " 1" })
+			if got := h.state(); got.starts != 1 || got.overlaps != 0 {
+				t.Errorf("%v", got)
+			}
+			h.svc(t, fused, "dx")
+			if got := slow.exit(t); got != "exit 0" {
+				t.Error(got, slow.said())
+			}
+		})
+	}
+}

@@ -47,6 +47,12 @@ func OpenAt(dir int, path string, flags int, mode uint32) (fd int, err Errno) {
 	return int(r), 0
 }
 
+// OpenDirectory opens a directory as a place for names, which needs no permission to
+// read it.
+func OpenDirectory(in int, name string) (fd int, err Errno) {
+	return OpenAt(in, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+}
+
 // Close closes a descriptor.
 func Close(fd int) { unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 

@@ -91,6 +91,22 @@ func replaceFile(dir int, other, name string, b []byte) bare.Errno {
 	return bare.Rename(dir, other, name)
 }
 
+// NewStatus makes the status where there is none, for WriteFirstStatus.
+func NewStatus(dir int) (fd int, err bare.Errno) {
+	return bare.OpenAt(dir, StatusNow, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o644)
+}
+
+// WriteFirstStatus fills a status that has been made. Nobody looks at it before ok is
+// there, so this can do without another name. If it fails, there is no status.
+func WriteFirstStatus(dir, fd int, s Status) bare.Errno {
+	b := s.Pack()
+	err := bare.Write(fd, b[:])
+	if err != 0 {
+		bare.Unlink(dir, StatusNow)
+	}
+	return err
+}
+
 // ReadStatus reads the status; ok is false if the file has another size.
 func ReadStatus(dir int) (s Status, ok bool, err bare.Errno) {
 	fd, err := bare.OpenAt(dir, StatusNow, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)

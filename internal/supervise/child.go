@@ -9,15 +9,22 @@ import (
 // child is what the child has to know that becomes run or finish.
 type child struct {
 	p      *bare.Process
-	s      *Service
-	begun  int64 // before it was forked, since boot in ns
+	s      *Service // nil for a supervisor
+	begun  int64    // before it was forked, since boot in ns
 	since  tai64.Label
 	shared bool // it shares its descriptors with its parent
 	finish bool // it is to be finish
 	fd     int  // of run, where it says that it is ready
 	ready  int  // the pipe that this is; -1 if it does not
 
-	inexact bool // its record lacks when it was started
+	first  first  // zero if it is not the first
+	starts uint32 // before this one
+
+	supervisor Supervisor // for which it is to be one
+
+	inexact   bool // its record lacks when it was started
+	written   bool // the status is
+	published bool // ok is open
 }
 
 // fork starts a child.
@@ -51,6 +58,9 @@ func (s *Service) fork(c *child) (pid int, err bare.Errno) {
 // become is the child's part: it writes down who it is and execs run or finish. It runs
 // in the memory of its parent.
 func become(c *child) {
+	if c.s == nil {
+		bare.Quit(c.becomeSupervisor())
+	}
 	exit := c.enter()
 	switch {
 	case exit != bare.Continue:
@@ -81,6 +91,11 @@ func (c *child) enter() bare.Exit {
 		return p.FatalErrno(err, "unable to write ", s.name.String(), "/", service.Lock)
 	}
 	// The next supervisor may have the lock from here on, because it finds the record.
+	if c.first.status > 0 {
+		if exit := c.publish(int(record.PID)); exit != bare.Continue {
+			return exit
+		}
+	}
 	if s.base != bare.Cwd {
 		if err := bare.Fchdir(s.base); err != 0 {
 			return p.FatalErrno(err, "unable to switch to ", s.name.String())

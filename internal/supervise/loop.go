@@ -19,7 +19,7 @@ var (
 	sender    int   // of the last signal, or the child that it was about; or 0
 	next      int64 // when a service has something to do unasked, since boot in ns
 	many      bool  // there may be other services
-	share     int   // no descriptor of a child's is as high; 0 if children get copies of all
+	share     int   // no descriptor of a child's is as high; 0 if none can share its parent's
 	slot      int   // the last but one of these: the directory of the log that is being started
 	held      int   // the last of these: the pipe to a log, while a child has no other descriptor of it
 )
@@ -48,6 +48,9 @@ func Begin(p *bare.Process) bare.Exit {
 		return p.FatalErrno(err, "unable to open /dev/null")
 	}
 	inherited = bare.CatchSignals()
+	if !many {
+		share = 1<<31 - 1
+	}
 	boot = service.ThisBoot()
 	self, _ = service.NewRecord(now(), 0, true)
 	next = bare.Never

@@ -10,7 +10,7 @@ import (
 // open makes and opens the files of a service directory, takes its lock, and
 // adopts the process that a killed supervisor has left. Anything but Continue is a
 // failure, which has been said.
-func (s *Service) open(p *bare.Process, place int) bare.Exit {
+func (s *Service) open(p *bare.Process, place int) (exit bare.Exit) {
 	s.process, s.ready = -1, -1
 	s.want = service.WantUp
 	name := s.name.String()
@@ -22,7 +22,7 @@ func (s *Service) open(p *bare.Process, place int) bare.Exit {
 		return p.FatalErrno(err, "unable to stat ", name, "/down")
 	}
 
-	service.MakeFolder(s.dir, service.Folder)
+	fresh := service.MakeFolder(s.dir, service.Folder)
 	var err bare.Errno
 	if s.lock, err = takeLock(s.dir); err != 0 {
 		return p.FatalErrno(err, "unable to acquire ", name, "/", service.Lock)
@@ -33,20 +33,27 @@ func (s *Service) open(p *bare.Process, place int) bare.Exit {
 	if err := service.WriteRecord(s.lock, service.OfSupervise, mine, boot); err != 0 {
 		return p.FatalErrno(err, "unable to write ", name, "/", service.Lock)
 	}
-	if isSupervised(s.dir) {
-		return p.Fatal("another supervisor is running in ", name)
-	}
 	if s.control, err = openFifo(s.dir, service.Control); err != 0 {
 		return p.FatalErrno(err, "unable to read ", name, "/", service.Control)
 	}
-	unfinished, exit := s.adopt(p)
-	if exit != bare.Continue {
-		return exit
+	unfinished := false
+	if !fresh || !s.launchFirst(p, place) {
+		if isSupervised(s.dir) {
+			return p.Fatal("another supervisor is running in ", name)
+		}
+		if unfinished, exit = s.adopt(p); exit != bare.Continue {
+			return exit
+		}
 	}
 	// Last, because it is what tells others that the rest is there. It is held
 	// open for reading and never read.
-	if s.ok, err = openFifo(s.dir, service.OK); err != 0 {
-		return p.FatalErrno(err, "unable to read ", name, "/", service.OK)
+	if s.ok == 0 { // not yet
+		if s.ok, err = openFifo(s.dir, service.OK); err != 0 {
+			return p.FatalErrno(err, "unable to read ", name, "/", service.OK)
+		}
+		if s.pid != 0 {
+			s.announce(p) // again, for who has heard of it before ok was open, and waits
+		}
 	}
 	if err := poll.Add(s.control, bare.Event{Which: int32(place), Kind: commandEvent}); err != 0 {
 		return p.FatalErrno(err, "unable to wait for events")
@@ -103,5 +110,9 @@ func isSupervised(dir int) bool {
 // there is always a reader, and always a writer: no end of file to wake up for.
 func openFifo(dir int, name string) (fd int, err bare.Errno) {
 	bare.Mkfifo(dir, name, 0o600)
+	return openBoth(dir, name)
+}
+
+func openBoth(dir int, name string) (fd int, err bare.Errno) {
 	return bare.OpenAt(dir, name, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 }

@@ -14,13 +14,15 @@ func now() tai64.Label { return tai64.FromUnix(bare.Clock(unix.CLOCK_REALTIME)) 
 // stop: it is said once, and tried again until it works.
 func (s *Service) announce(p *bare.Process) {
 	service.WriteState(s.lock, s.state) // first: the status is what others watch
-	err := service.WriteStatus(s.dir, service.Status{
-		Since: s.since, PID: uint32(s.pid), Paused: s.paused, Want: s.want,
-	})
+	err := service.WriteStatus(s.dir, s.status())
 	if err != 0 && !s.unpublished {
 		p.WarnErrno(err, "unable to write ", s.name.String(), "/", service.StatusNew)
 	}
 	s.unpublished = err != 0
+}
+
+func (s *Service) status() service.Status {
+	return service.Status{Since: s.since, PID: uint32(s.pid), Paused: s.paused, Want: s.want}
 }
 
 // due is when the service has something to do unasked, since boot in nanoseconds,
@@ -82,7 +84,8 @@ func (s *Service) act(p *bare.Process, place int) {
 		s.wipe(p)
 	}
 	if s.mayStart() {
-		s.launch(p, place)
+		s.setApart()
+		s.launch(p, place, s.notification(p), first{})
 	}
 	if s.state.Exit && s.down() && !s.state.Asked && !s.done {
 		s.done = true
@@ -92,24 +95,23 @@ func (s *Service) act(p *bare.Process, place int) {
 	}
 }
 
-// launch starts the service.
-func (s *Service) launch(p *bare.Process, place int) {
+// launch starts the service, with a descriptor for readiness or without. The first time
+// the child publishes that, and opens ok; false means that it has not.
+func (s *Service) launch(p *bare.Process, place, fd int, first first) (published bool) {
 	begun, since := bare.SinceBoot(), now()
 	theirs := -1
-	fd := s.notification(p)
 	if fd != noNotification {
 		var err bare.Errno
 		if s.ready, theirs, err = bare.Pipe(unix.O_CLOEXEC | unix.O_NONBLOCK); err != 0 {
 			s.retry = begun + second
 			s.rest(p)
 			p.WarnErrno(err, "unable to create pipe for ", s.name.String())
-			return
+			return false
 		}
 	}
-	s.setApart()
-	child := child{
-		p: p, s: s, begun: begun, since: since,
-		shared: share > 0 && theirs < 0 && !s.apart, fd: fd, ready: theirs,
+	child := child{p: p, s: s, begun: begun, since: since, starts: s.state.Starts, fd: fd, ready: theirs}
+	if share > 0 && theirs < 0 && !s.apart {
+		child.first, child.shared = first, many || first.status > 0
 	}
 	pid, err := s.fork(&child)
 	if theirs >= 0 {
@@ -120,15 +122,25 @@ func (s *Service) launch(p *bare.Process, place int) {
 		s.retry = begun + second
 		s.rest(p)
 		p.WarnErrno(err, "unable to fork for ", s.name.String(), ", trying again in a second")
-		return
+		return false
 	}
+	if !child.published {
+		s.up(&child, pid)
+	}
+	if !child.written {
+		s.announce(p)
+	}
+	s.watch(p, place)
+	return child.published
+}
+
+// up is the state of a service that has been started.
+func (s *Service) up(c *child, pid int) {
 	s.pid, s.own = pid, true
 	s.start, s.state.Asked, s.paused = false, false, false
-	s.since, s.started = since, begun
-	s.state.Starts++
+	s.since, s.started = c.since, c.begun
+	s.state.Starts = c.starts + 1
 	s.state.Ready = false
-	s.watch(p, place)
-	s.announce(p)
 }
 
 // ended takes note of the death of the process, be it run or finish, and of how that
@@ -212,7 +224,7 @@ func (s *Service) grow(p *bare.Process) {
 // signal killed it or nobody knows; that signal, or 0; and the name of the service.
 // False means that there is no finish running.
 func (s *Service) finish(p *bare.Process) bool {
-	child := child{p: p, s: s, begun: bare.SinceBoot(), since: now(), shared: share > 0, finish: true}
+	child := child{p: p, s: s, begun: bare.SinceBoot(), since: now(), shared: many && share > 0, finish: true}
 	pid, err := s.fork(&child)
 	if err != 0 {
 		p.WarnErrno(err, "unable to fork for ", s.name.String(), "/finish")

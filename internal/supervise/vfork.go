@@ -21,7 +21,7 @@ func (c *child) start() (pid int, err bare.Errno) {
 	memory := bare.Mark()
 	r := vfork(flags, c)
 	memory.Release() // what the child has taken
-	if !many {
+	if !many && !c.published {
 		// The parent is woken in the middle of the exec. What it has to publish would hold
 		// the service up on this processor. (Here another service may be waiting for that.)
 		bare.Yield()

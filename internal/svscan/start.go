@@ -4,7 +4,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"catena/internal/bare"
-	"catena/internal/execchain"
 	"catena/internal/service"
 	"catena/internal/supervise"
 )
@@ -143,13 +142,10 @@ func start(p *bare.Process, place, which int, now int64) int64 {
 			return now + second
 		}
 	}
-	pid, err := bare.Fork()
+	pid, err := supervise.Spawn(p, supervise.Supervisor{Name: e.name(), Log: which == log, Standard: e.standard(which)})
 	if err != 0 {
 		p.WarnErrno(err, "unable to fork for ", e.name())
 		return now + second
-	}
-	if pid == 0 {
-		bare.Quit(become(p, e, which))
 	}
 	s.pid, s.process = int32(pid), -1
 	return bare.Never
@@ -181,7 +177,7 @@ func setApart(dir string) bool {
 // process of its own is to supervise it.
 func take(p *bare.Process, e *entry, which int) (place int, room bool) {
 	name := e.name()
-	dir, err := openDirectory(bare.Cwd, name)
+	dir, err := bare.OpenDirectory(bare.Cwd, name)
 	if err == unix.EMFILE {
 		return -1, false
 	}
@@ -198,7 +194,7 @@ func take(p *bare.Process, e *entry, which int) (place int, room bool) {
 	case which == log:
 		var base int
 		base, dir, err = dir, -1, 0
-		if dir, err = openDirectory(base, service.Log); err != 0 {
+		if dir, err = bare.OpenDirectory(base, service.Log); err != 0 {
 			bare.Close(base)
 			p.FatalErrno(err, "unable to chdir to ", e.dir(log))
 			return -1, true
@@ -215,14 +211,10 @@ func take(p *bare.Process, e *entry, which int) (place int, room bool) {
 	return place, true
 }
 
-func openDirectory(in int, name string) (fd int, err bare.Errno) {
-	return bare.OpenAt(in, name, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
-}
-
 // openPipe opens the FIFO between a service and its log, for both ends, so that it
 // lives as long as svscan does.
 func openPipe(p *bare.Process, e *entry) bool {
-	dir, err := openDirectory(bare.Cwd, e.name())
+	dir, err := bare.OpenDirectory(bare.Cwd, e.name())
 	fd := -1
 	if err == 0 {
 		fd, err = service.OpenPipe(dir)
@@ -234,39 +226,6 @@ func openPipe(p *bare.Process, e *entry) bool {
 	}
 	e.pipe = int32(fd)
 	return true
-}
-
-// become is the child's part: it execs supervise, with its end of the pipe. It
-// returns if that fails.
-func become(p *bare.Process, e *entry, which int) bare.Exit {
-	supervise.Restore()
-	name := e.name()
-	if e.logged {
-		standard := service.PipeToLog
-		if which == log {
-			standard = service.PipeOfLog
-		}
-		dir, err := openDirectory(bare.Cwd, name)
-		if err == 0 {
-			err = service.JoinPipe(dir, standard)
-		}
-		if err != 0 {
-			return p.FatalErrno(err, "unable to open ", name, "/", service.Pipe)
-		}
-	}
-	dir := name
-	if which == log {
-		if err := bare.Chdir(name); err != 0 {
-			return p.FatalErrno(err, "unable to switch to ", name)
-		}
-		dir = "log"
-	}
-	argv, ok := bare.NewWords("supervise", dir)
-	if !ok {
-		return p.NoMemory()
-	}
-	err := execchain.Exec(p, argv)
-	return p.FatalErrno(err, "unable to start supervise ", name)
 }
 
 // soon is when svscan looks again at what changes in a moment.

@@ -96,7 +96,7 @@ func finishReading(p *bare.Process, place int, now int64) {
 // endPipe opens the pipe to a log for reading only, and closes its other end: what is in
 // it is kept, and the log reads its end. False means that it could not be opened.
 func endPipe(e *entry) bool {
-	dir, err := openDirectory(bare.Cwd, e.name())
+	dir, err := bare.OpenDirectory(bare.Cwd, e.name())
 	if err != 0 {
 		return false
 	}
@@ -168,7 +168,7 @@ func (s *supervisor) wantsUp(dir string) bool {
 	if holder(dir) != int(s.pid) {
 		return false
 	}
-	fd, err := openDirectory(bare.Cwd, dir)
+	fd, err := bare.OpenDirectory(bare.Cwd, dir)
 	if err != 0 {
 		return false
 	}

@@ -60,6 +60,17 @@ func (e *entry) dir(which int) string {
 	return e.name()
 }
 
+// standard is the end of the pipe that the supervisor of the service, or of its log, gets.
+func (e *entry) standard(which int) int {
+	switch {
+	case !e.logged:
+		return service.NoPipe
+	case which == log:
+		return service.PipeOfLog
+	}
+	return service.PipeToLog
+}
+
 // services is every service that has been seen, in places that are used again.
 var services bare.Table[entry]
 
