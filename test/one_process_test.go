@@ -233,6 +233,25 @@ func TestOneProcessRaisesItsLimitOfDescriptorsAndNotThatOfServices(t *testing.T)
 	y.saysNothing()
 }
 
+// Neither does the soft limit, which svscan raises for itself, keep services with logs
+// from being started by processes of their own.
+func TestPipesBeyondTheLimitOnOpenFiles(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, perService)
+	var dirs []string
+	for i := range 30 {
+		x := y.add(fmt.Sprint("x", i), "#!/bin/sh\necho $(ulimit -Sn) >limits; exec sleep infinity\n", reads)
+		dirs = append(dirs, x, x+"/log")
+	}
+	svscan := y.svscan("sh", "-c", `ulimit -Sn 24 && exec "$@"`, "sh", filepath.Join(fused.dir, "svscan"))
+	y.up(dirs...)
+	for i := 0; i < len(dirs); i += 2 {
+		y.await("limits", func() bool { return textOf(dirs[i]+"/limits") == "24\n" })
+	}
+	y.stop(svscan)
+	y.saysNothing()
+}
+
 // The hard limit lets some services in, and each of the others has a supervisor of its
 // own. All run, start again and show it, also when another svscan has taken over.
 func TestOneProcessWithTooFewDescriptors(t *testing.T) {
@@ -567,6 +586,9 @@ func (r *row) ends(t testing.TB, svscan *supervisor) {
 	eventually(t, "supervision", func() bool { return r.supervised(t) == len(r.homes) })
 	for _, h := range r.homes {
 		h.runsOnce(t)
+		if n := h.remembers().starts; n > 2 { // the second one where the first was killed
+			t.Errorf("it says that there have been %d starts", n)
+		}
 		h.svc(t, fused, "h")
 		eventually(t, "HUP", func() bool { return strings.Contains(string(h.bytes("log")), "signal 1\n") })
 	}

@@ -127,7 +127,7 @@ func TestPipeIsHeldByTheNextLifeOfAService(t *testing.T) {
 	services, dirs := y.numbered(1)
 	x := services[0]
 	const call = "close_range"
-	y.svscan("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace="+call, "-e", "inject="+call+":delay_exit=1500000", filepath.Join(fused.dir, "svscan"))
+	y.svscan("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace="+call, "-e", "inject="+call+":delay_exit=4000000", filepath.Join(fused.dir, "svscan"))
 	before := y.up(dirs...)
 	y.await("lines", func() bool { return textOf(x+"/lines") != "" })
 	logger, _ := y.look(before[x+"/log"].others[0])

@@ -48,6 +48,7 @@ func Option(dir int, name string) (value string, err bare.Errno) {
 // next supervisor: in the lock file, behind the records.
 type State struct {
 	Starts uint32          // since the supervisor began
+	Last   uint32          // the process of the last of these
 	Ended  unix.WaitStatus // how the service ended the last time
 	Known  bool            // whether that is known
 	Ready  bool            // whether the service has said that it is
@@ -69,6 +70,7 @@ func WriteState(lock int, s State) bare.Errno {
 	bare.PutLittle(b[8:12], uint64(s.Starts))
 	bare.PutLittle(b[12:16], uint64(s.Ended))
 	b[16], b[17], b[18], b[19] = asByte(s.Known), asByte(s.Ready), asByte(s.Asked), asByte(s.Exit)
+	bare.PutLittle(b[20:24], uint64(s.Last))
 	if s.Kill != 0 {
 		bare.PutLittle(b[24:32], uint64(Machine(s.Kill)))
 	}
@@ -85,6 +87,7 @@ func ReadState(lock int) (s State, ok bool) {
 	s.Starts = uint32(bare.Little(b[8:12]))
 	s.Ended = unix.WaitStatus(bare.Little(b[12:16]))
 	s.Known, s.Ready, s.Asked, s.Exit = b[16] != 0, b[17] != 0, b[18] != 0, b[19] != 0
+	s.Last = uint32(bare.Little(b[20:24]))
 	if kill := int64(bare.Little(b[24:32])); kill != 0 {
 		s.Kill = Here(kill)
 	}

@@ -32,8 +32,11 @@ func (s *Service) adopt(p *bare.Process) (unfinished bool, exit bare.Exit) {
 	if ok && (status.Want == service.WantUp || status.Want == service.WantDown || status.Want == service.WantOnce) {
 		s.want = status.Want
 	}
-	if record.PID != 0 && !record.Finish && !(ok && (status.PID == record.PID || !status.Since.Before(record.Since))) {
-		s.state.Starts++ // a start that was not published any more
+	if record.PID != 0 && !record.Finish && s.state.Last != record.PID {
+		if found == service.ThisOne {
+			s.state.Starts++ // a start that was not published any more
+		}
+		s.state.Last = record.PID
 	}
 	if ok && status.PID == 0 && record.PID == 0 {
 		s.since = status.Since

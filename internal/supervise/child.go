@@ -92,9 +92,7 @@ func (c *child) enter() bare.Exit {
 	}
 	// The next supervisor may have the lock from here on, because it finds the record.
 	if c.first.status > 0 {
-		if exit := c.publish(int(record.PID)); exit != bare.Continue {
-			return exit
-		}
+		c.publish(int(record.PID))
 	}
 	if s.base != bare.Cwd {
 		if err := bare.Fchdir(s.base); err != 0 {

@@ -1,13 +1,15 @@
 package supervise
 
 import (
+	"golang.org/x/sys/unix"
+
 	"catena/internal/bare"
 	"catena/internal/service"
 )
 
-// The first start of a service ever is one of the most frequent: all of them start when
-// the machine does. Nothing of an earlier supervisor need be looked for, and no status
-// need be published that is replaced a moment later, because the child publishes its own.
+// In a container, or in a directory below /run, all services are started for the first
+// time at once. Nothing of an earlier supervisor need be looked for then, and no status
+// need be published that is replaced a moment later: the child publishes its own.
 
 // first is what the child of a first start has: an empty status, twice. The second
 // descriptor has the number that ok is to have.
@@ -25,7 +27,10 @@ func (s *Service) launchFirst(p *bare.Process, place int) bool {
 	if _, found := service.ReadRecord(s.lock, service.OfRun, boot); found != service.NoRecord {
 		return false // another one was here before this one had the lock
 	}
-	if s.notification(p) != noNotification {
+	if bare.Exists(s.dir, service.NotificationFD) != unix.ENOENT {
+		return false
+	}
+	if err := bare.Mkfifo(s.dir, service.OK, 0o600); err != 0 {
 		return false
 	}
 	status, err := service.NewStatus(s.dir)
@@ -37,8 +42,7 @@ func (s *Service) launchFirst(p *bare.Process, place int) bool {
 		bare.Close(status)
 		return false
 	}
-	bare.Mkfifo(s.dir, service.OK, 0o600)
-	s.start = true
+	s.since, s.start = now(), true
 	if !s.launch(p, place, noNotification, first{status, ok}) {
 		s.ok = 0
 		bare.Close(ok)
@@ -48,18 +52,16 @@ func (s *Service) launchFirst(p *bare.Process, place int) bool {
 }
 
 // publish is the child's part: it tells everybody that the service is up, just before it
-// is, and that there is a supervisor.
-func (c *child) publish(pid int) bare.Exit {
+// is, and that there is a supervisor. What it cannot do is left to its parent.
+func (c *child) publish(pid int) {
 	s := c.s
 	s.up(c, pid)
 	service.WriteState(s.lock, s.state)
 	c.written = service.WriteFirstStatus(s.dir, c.first.status, s.status()) == 0
 	bare.Close(c.first.ok)
-	var err bare.Errno
-	if s.ok, err = openBoth(s.dir, service.OK); err != 0 {
-		return c.p.FatalErrno(err, "unable to read ", s.name.String(), "/", service.OK)
-	}
+	ok, err := openBoth(s.dir, service.OK)
 	bare.Close(c.first.status) // after that: who waits for the service hears of it
-	c.published = true
-	return bare.Continue
+	if err == 0 {
+		s.ok, c.published = ok, true
+	}
 }

@@ -36,6 +36,9 @@ func (s *Service) open(p *bare.Process, place int) (exit bare.Exit) {
 	if s.control, err = openFifo(s.dir, service.Control); err != 0 {
 		return p.FatalErrno(err, "unable to read ", name, "/", service.Control)
 	}
+	if err := poll.Add(s.control, bare.Event{Which: int32(place), Kind: commandEvent}); err != 0 {
+		return p.FatalErrno(err, "unable to wait for events")
+	}
 	unfinished := false
 	if !fresh || !s.launchFirst(p, place) {
 		if isSupervised(s.dir) {
@@ -54,9 +57,6 @@ func (s *Service) open(p *bare.Process, place int) (exit bare.Exit) {
 		if s.pid != 0 {
 			s.announce(p) // again, for who has heard of it before ok was open, and waits
 		}
-	}
-	if err := poll.Add(s.control, bare.Event{Which: int32(place), Kind: commandEvent}); err != 0 {
-		return p.FatalErrno(err, "unable to wait for events")
 	}
 	s.watch(p, place)
 	if unfinished {

@@ -23,7 +23,6 @@ func Spawn(p *bare.Process, s Supervisor) (pid int, err bare.Errno) {
 // becomeSupervisor execs supervise, with its end of the pipe.
 func (c *child) becomeSupervisor() bare.Exit {
 	p, s := c.p, &c.supervisor
-	Restore()
 	if s.Standard != service.NoPipe {
 		dir, err := bare.OpenDirectory(bare.Cwd, s.Name)
 		if err == 0 {
@@ -40,6 +39,7 @@ func (c *child) becomeSupervisor() bare.Exit {
 		}
 		dir = service.Log
 	}
+	Restore() // now: what was opened may be beyond the limit on open files
 	argv, ok := bare.NewWords("supervise", dir)
 	if !ok {
 		return p.NoMemory()

@@ -117,6 +117,11 @@ func (s *Service) launch(p *bare.Process, place, fd int, first first) (published
 	if theirs >= 0 {
 		bare.Close(theirs)
 	}
+	if err == unix.EINVAL && child.shared { // qemu-user cannot
+		share = 0
+		s.rest(p)
+		return false
+	}
 	if err != 0 {
 		s.forgetReadiness()
 		s.retry = begun + second
@@ -139,7 +144,7 @@ func (s *Service) up(c *child, pid int) {
 	s.pid, s.own = pid, true
 	s.start, s.state.Asked, s.paused = false, false, false
 	s.since, s.started = c.since, c.begun
-	s.state.Starts = c.starts + 1
+	s.state.Starts, s.state.Last = c.starts+1, uint32(pid)
 	s.state.Ready = false
 }
 
