@@ -387,7 +387,14 @@ func sinceBoot() int64 {
 func (h *home) obeys(t testing.TB, s *supervisor) {
 	t.Helper()
 	before := h.state()
-	hups := func(s serviceState) int { return strings.Count(s.signals+" ", " 1 ") } // others may come meanwhile
+	hups := func(s serviceState) (n int) { // others may come meanwhile
+		for _, signal := range strings.Fields(s.signals) {
+			if signal == "1" {
+				n++
+			}
+		}
+		return n
+	}
 	h.svc(t, fused, "h")
 	eventually(t, "HUP", func() bool { return hups(h.state()) == hups(before)+1 }, h.explain)
 	h.svc(t, fused, "dkx")
