@@ -270,7 +270,8 @@ func TestSupervisorWaitsForAProcessOnItsWay(t *testing.T) {
 	next := h.supervise(t, fused)
 	time.Sleep(300 * time.Millisecond) // longer than it waits for a lock that somebody holds
 	c.lets.Close()
-	h.runsOnce(t)
+	h.runsOnce(t) // which that process says itself
+	eventually(t, "the next one", func() bool { return !next.running() || next.supervises(t) })
 	if said := next.said(); said != "" || !next.running() {
 		t.Errorf("the next one said %q", said)
 	}
