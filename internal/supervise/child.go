@@ -99,8 +99,10 @@ func (c *child) enter() bare.Exit {
 			return p.FatalErrno(err, "unable to switch to ", s.name.String())
 		}
 	}
-	if c.shared {
-		if err := bare.CloseFrom(share); err != 0 {
+	if c.shared && many {
+		// Without this, exec makes a copy of all. Where it may not be, in a container, that
+		// does, unless a descriptor is changed before.
+		if err := bare.CloseFrom(share); err != 0 && s.standard != service.NoPipe {
 			return p.FatalErrno(err, "unable to close the files of other services")
 		}
 	}
