@@ -201,6 +201,10 @@ func (y *yard) allHoldTheirLocks() bool {
 		case "svscan":
 			return false
 		case "supervise":
+			words := strings.Split(textOf(fmt.Sprintf("/proc/%d/cmdline", p.pid)), "\x00")
+			if len(words) < 2 || words[1] != filepath.Base(p.cwd) {
+				return false // it is not in its directory yet
+			}
 			lock, err := os.Open(p.cwd + "/supervise/lock")
 			if err != nil {
 				return false
