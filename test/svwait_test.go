@@ -33,9 +33,13 @@ func TestSvwaitHearsOfASupervisorThatIsSlow(t *testing.T) {
 			wait := h.start(t, filepath.Join(fused.dir, "svwait"), "s")
 			time.Sleep(100 * time.Millisecond) // it waits
 			// The path is relative to the service directory, where it is not yet.
-			h.start(t, "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace="+c.call, "-P", "supervise/ok",
+			s := h.start(t, "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace="+c.call, "-P", "supervise/ok",
 				"-e", "inject="+c.call+":delay_enter=500000", filepath.Join(fused.dir, "supervise"), "s")
 			if got := wait.exit(t); got != "exit 0" {
+				t.Error(got)
+			}
+			h.svc(t, fused, "dkx")
+			if got := s.exit(t); got != "exit 0" {
 				t.Error(got)
 			}
 		})
