@@ -258,15 +258,10 @@ func TestFolderIsNotFreshAnyMore(t *testing.T) {
 			h.up(t, 1)
 			first.kill()
 			eventually(t, "the slow one", func() bool { return h.tool(t, fused, "svok", "s") == "exit 0" })
-			h.svc(t, fused, "h")
-			eventually(t, "HUP", func() bool { return h.state().signals == " 1" })
 			if got := h.state(); got.starts != 1 || got.overlaps != 0 {
 				t.Errorf("%v", got)
 			}
-			h.svc(t, fused, "dx")
-			if got := slow.exit(t); got != "exit 0" {
-				t.Error(got, slow.said())
-			}
+			h.obeys(t, slow)
 		})
 	}
 }

@@ -64,12 +64,7 @@ func TestFirstStartInWhichACallFails(t *testing.T) {
 			if got := s.said(); got != c.says {
 				t.Errorf("it said %q", got)
 			}
-			h.svc(t, fused, "h")
-			eventually(t, "HUP", func() bool { return h.state().signals == " 1" })
-			h.svc(t, fused, "dx")
-			if got := s.exit(t); got != "exit 0" {
-				t.Error(got)
-			}
+			h.obeys(t, s)
 		})
 	}
 }
@@ -97,7 +92,9 @@ func TestNothingIsStartedThatCannotBeSupervised(t *testing.T) {
 	if n := len(h.starts()); n != 0 {
 		t.Errorf("%d starts", n)
 	}
-	h.obeys(t, func() *supervisor { s := h.supervise(t, fused); h.up(t, 1); return s }())
+	next := h.supervise(t, fused)
+	h.up(t, 1)
+	h.obeys(t, next)
 }
 
 // A container may allow nobody to have a table of descriptors of his own, but for exec.

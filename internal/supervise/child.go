@@ -6,7 +6,7 @@ import (
 	"catena/internal/tai64"
 )
 
-// child is what the child has to know that becomes run or finish.
+// child is what the child has to know that becomes run, finish or a supervisor.
 type child struct {
 	p      *bare.Process
 	s      *Service // nil for a supervisor
@@ -20,7 +20,8 @@ type child struct {
 	first  first  // zero if it is not the first
 	starts uint32 // before this one
 
-	supervisor Supervisor // for which it is to be one
+	name     string // of a supervisor: the directory of the service
+	standard int    // and the end of the pipe that it has
 
 	inexact   bool // its record lacks when it was started
 	written   bool // the status is
@@ -55,8 +56,8 @@ func (s *Service) fork(c *child) (pid int, err bare.Errno) {
 	return pid, err
 }
 
-// become is the child's part: it writes down who it is and execs run or finish. It runs
-// in the memory of its parent.
+// become is the child's part: it writes down who it is and execs run or finish, or just
+// supervise. It runs in the memory of its parent.
 func become(c *child) {
 	if c.s == nil {
 		bare.Quit(c.becomeSupervisor())

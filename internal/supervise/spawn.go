@@ -6,36 +6,30 @@ import (
 	"catena/internal/service"
 )
 
-// A Supervisor is what a process of its own is to supervise.
-type Supervisor struct {
-	Name     string // the directory of the service
-	Log      bool   // the log in that directory, and not the service
-	Standard int    // the standard descriptor that is an end of the pipe, or service.NoPipe
-}
-
-// Spawn starts supervise, looked up in PATH, for a service of this directory. It has the
-// pipe throughout: as a copy, until it has opened its own end.
-func Spawn(p *bare.Process, s Supervisor) (pid int, err bare.Errno) {
-	c := child{p: p, supervisor: s}
+// Spawn starts supervise, looked up in PATH, for a service of this directory, or for its
+// log if the standard descriptor that is an end of the pipe is service.PipeOfLog. It has
+// the pipe throughout: as a copy, until it has opened its own end.
+func Spawn(p *bare.Process, name string, standard int) (pid int, err bare.Errno) {
+	c := child{p: p, name: name, standard: standard}
 	return c.start()
 }
 
 // becomeSupervisor execs supervise, with its end of the pipe.
 func (c *child) becomeSupervisor() bare.Exit {
-	p, s := c.p, &c.supervisor
-	if s.Standard != service.NoPipe {
-		dir, err := bare.OpenDirectory(bare.Cwd, s.Name)
+	p := c.p
+	if c.standard != service.NoPipe {
+		dir, err := bare.OpenDirectory(bare.Cwd, c.name)
 		if err == 0 {
-			err = service.JoinPipe(dir, s.Standard)
+			err = service.JoinPipe(dir, c.standard)
 		}
 		if err != 0 {
-			return p.FatalErrno(err, "unable to open ", s.Name, "/", service.Pipe)
+			return p.FatalErrno(err, "unable to open ", c.name, "/", service.Pipe)
 		}
 	}
-	dir := s.Name
-	if s.Log {
-		if err := bare.Chdir(s.Name); err != 0 {
-			return p.FatalErrno(err, "unable to switch to ", s.Name)
+	dir := c.name
+	if c.standard == service.PipeOfLog {
+		if err := bare.Chdir(c.name); err != 0 {
+			return p.FatalErrno(err, "unable to switch to ", c.name)
 		}
 		dir = service.Log
 	}
@@ -45,5 +39,5 @@ func (c *child) becomeSupervisor() bare.Exit {
 		return p.NoMemory()
 	}
 	err := execchain.Exec(p, argv)
-	return p.FatalErrno(err, "unable to start supervise ", s.Name)
+	return p.FatalErrno(err, "unable to start supervise ", c.name)
 }

@@ -142,7 +142,7 @@ func start(p *bare.Process, place, which int, now int64) int64 {
 			return now + second
 		}
 	}
-	pid, err := supervise.Spawn(p, supervise.Supervisor{Name: e.name(), Log: which == log, Standard: e.standard(which)})
+	pid, err := supervise.Spawn(p, e.name(), e.standard(which))
 	if err != 0 {
 		p.WarnErrno(err, "unable to fork for ", e.name())
 		return now + second
