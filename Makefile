@@ -1,16 +1,19 @@
 # make            the multi-call binary and one name per tool, in bin/
 # make run        the main job on an example, as it really runs
-# make test       everything is built and tested
-# make lint       formatting, vet on both architectures, manual pages
+# make test       everything is built and tested, as far as this machine can; see .ci/run
+# make lint       formatting, vet, every architecture, manual pages
 # make bench      side by side with the peers; raw results in bench/results
-# make install    PREFIX and DESTDIR as usual
+# make install    what make has built; PREFIX and DESTDIR as usual
+# make uninstall  takes that away again
 
 PREFIX  = /usr/local
 DESTDIR =
 GO      = go
 
-# The entry point that runs before the Go runtime; see internal/boot.
+# The entry point that runs before the Go runtime, see internal/boot. With the tag bare, what
+# would run under the runtime is left out, see internal/hosted.
 LDFLAGS = -s -w -E=_rt0_catena
+TAGS    = bare
 TOOLS  := $(filter-out catena,$(notdir $(wildcard cmd/*)))
 
 export CGO_ENABLED = 0
@@ -19,21 +22,24 @@ all: bin/catena $(TOOLS:%=bin/%)
 
 bin/catena: FORCE
 	@mkdir -p bin
-	$(GO) build -trimpath -ldflags='$(LDFLAGS)' -o $@ ./cmd/catena
+	$(GO) build -buildvcs=false -trimpath -tags=$(TAGS) -ldflags='$(LDFLAGS)' -o $@ ./cmd/catena
 
 $(TOOLS:%=bin/%): bin/catena
 	@ln -sf catena $@
 
 bin/server: FORCE
 	@mkdir -p bin
-	$(GO) build -trimpath -o $@ ./examples/http
+	$(GO) build -buildvcs=false -trimpath -o $@ ./examples/http
 
 run: all bin/server
 	@sh examples/main-job
 
+# Without a package on its command line, go test shows what the tests print: what was
+# skipped, and why.
 test: all
 	$(GO) vet ./...
-	$(GO) test -count=1 -timeout 25m ./...
+	$(GO) test -count=1 $(filter-out catena/test,$(shell $(GO) list ./...))
+	@cd test && $(GO) test -count=1 -timeout 25m
 
 lint:
 	@sh test/lint
@@ -41,17 +47,44 @@ lint:
 bench: all
 	$(GO) run ./bench
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/catena/init
-	install -m 755 bin/catena $(DESTDIR)$(PREFIX)/bin/catena
-	for t in $(TOOLS); do ln -sf catena $(DESTDIR)$(PREFIX)/bin/$$t || exit 1; done
-	install -m 755 init/svscanboot $(DESTDIR)$(PREFIX)/bin
-	install -m 755 init/catena.openrc $(DESTDIR)$(PREFIX)/share/catena/init
-	install -m 644 init/catena.service init/README.md $(DESTDIR)$(PREFIX)/share/catena/init
-	install -m 644 man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8
+# What make install puts below PREFIX.
+INSTALLED := $(addprefix bin/,catena $(TOOLS) svscanboot) \
+	$(addprefix share/man/man8/,$(notdir $(wildcard man/*.8))) \
+	$(addprefix share/catena/init/,catena.openrc catena.service README.md)
+DEST = $(DESTDIR)$(PREFIX)
+
+# It needs no Go: whoever may install may have another PATH.
+install:
+	@[ -x bin/catena ] || { echo 'make: bin/catena is not built: run make first' >&2; exit 1; }
+	@for f in $(INSTALLED); do \
+		f='$(DEST)'/$$f; \
+		[ -z '$(DESTDIR)' ] && [ -e "$$f" ] || continue; \
+		owner=$$(dpkg -S "$$f" 2>/dev/null || rpm -qf --qf '%{NAME}:' "$$f" 2>/dev/null) || continue; \
+		echo "make: warning: $$f of the package $${owner%%:*} is overwritten" >&2; \
+	done
+	install -d '$(DEST)/bin' '$(DEST)/share/man/man8' '$(DEST)/share/catena/init'
+	install -m 755 bin/catena '$(DEST)/bin/catena'
+	for t in $(TOOLS); do ln -sf catena '$(DEST)/bin'/$$t || exit 1; done
+	install -m 755 init/svscanboot '$(DEST)/bin'
+	install -m 755 init/catena.openrc '$(DEST)/share/catena/init'
+	install -m 644 init/catena.service init/README.md '$(DEST)/share/catena/init'
+	install -m 644 man/*.8 '$(DEST)/share/man/man8'
+
+# What is another program's or page by now is left alone. The slash: cd '' would stay here,
+# where there are files of the same names; with CDPATH a relative folder may be another one.
+uninstall:
+	@unset CDPATH; cd '$(DEST)/' && { for f in $(INSTALLED); do \
+		case $$f in \
+		bin/catena | share/catena/*) ours=yes ;; \
+		bin/svscanboot | share/man/*) ours=$$(grep catena "$$f" 2>/dev/null) ;; \
+		*) ours=$$(readlink "$$f" | grep -x catena) ;; \
+		esac; \
+		if [ -n "$$ours" ]; then rm -f "$$f" || exit 1; \
+		elif [ -e "$$f" ]; then echo "make: warning: "'$(DEST)'"/$$f is not catena's and stays" >&2; fi; \
+	done; rmdir share/catena/init share/catena 2>/dev/null || :; }
 
 clean:
 	rm -rf bin
 
 FORCE:
-.PHONY: all run test lint bench install clean FORCE
+.PHONY: all run test lint bench install uninstall clean FORCE

@@ -27,6 +27,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"catena/bench/chain"
+	"catena/bench/logging"
+	"catena/bench/supervision"
 )
 
 // A bench is one set of figures.
@@ -38,14 +42,14 @@ type bench struct {
 }
 
 var benches = []bench{
-	{"chain", 2000, block, benchChains},
-	{"supervision", 15, 1, benchSupervision},
-	{"logging", 5, 1, benchLogging},
+	{"chain", 2000, chain.Block, chain.Run},
+	{"supervision", 15, 1, supervision.Run},
+	{"logging", 5, 1, logging.Run},
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == inside {
-		runInside(os.Args[2:])
+	if len(os.Args) > 1 && os.Args[1] == supervision.Inside {
+		supervision.RunInside(os.Args[2:])
 		return
 	}
 	rounds := flag.Int("n", 0, "rounds, instead of each bench's own number")
@@ -71,7 +75,7 @@ func runAll(names []string, rounds int, folder string) error {
 	if err != nil {
 		return err
 	}
-	// Made absolute before prepare changes the working directory.
+	// Made absolute before a bench changes the working directory.
 	if folder, err = filepath.Abs(folder); err != nil {
 		return err
 	}

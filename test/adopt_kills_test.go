@@ -1,5 +1,8 @@
 package test
 
+// A supervisor, its child or both are killed at every system call and at random moments: a
+// service never runs twice, and the next supervisor has it.
+//
 // Not tested in this file: a kill of svscan or of a logger.
 
 import (
@@ -88,6 +91,24 @@ func (h *home) cut(t testing.TB, until string, how ...string) *cutting {
 	}
 }
 
+// settles waits until the supervisor of a cut, which writes to a file, has nothing more to do,
+// and returns what cut has said.
+func settles(t testing.TB, file string) (lines []string) {
+	t.Helper()
+	said := func() []string { return strings.Split(textOf(file), "\n") }
+	eventually(t, "a supervisor", func() bool { return parentIn(said()) != 0 })
+	idle(t, parentIn(said()))
+	return said()
+}
+
+// parentIn is the process that cut says it has started.
+func parentIn(lines []string) (pid int) {
+	for _, l := range lines {
+		fmt.Sscanf(l, "parent %d", &pid)
+	}
+	return pid
+}
+
 // stops counts the stops of the supervisor and of its child from the start to
 // where all is quiet.
 func (p past) stops(t testing.TB) (parent, child, fork int) {
@@ -105,19 +126,7 @@ func (p past) stops(t testing.TB) (parent, child, fork int) {
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
 	h.runsOnce(t)
-	// It has settled when nothing more is said.
-	size := int64(-1)
-	eventually(t, "quiet", func() bool {
-		time.Sleep(200 * time.Millisecond)
-		info, err := stdout.Stat()
-		must(err)
-		was := size
-		size = info.Size()
-		return size == was
-	})
-	text, err := os.ReadFile(stdout.Name())
-	must(err)
-	for l := range strings.Lines(string(text)) {
+	for _, l := range settles(t, stdout.Name()) {
 		switch {
 		case strings.HasPrefix(l, "stop parent "):
 			parent++
@@ -242,7 +251,8 @@ func TestBothAreKilledAtSystemCalls(t *testing.T) {
 			if then == "hold" {
 				// Whatever it finds, it must not start a second one.
 				early := h.supervise(t, fused)
-				eventually(t, "a decision", func() bool { return !early.running() || early.supervises(t) })
+				const waits = "supervise: warning: waiting for the process that has s/supervise/lock\n"
+				eventually(t, "a decision", func() bool { return !early.running() || early.said() == waits || early.supervises(t) })
 				c.lets.Close()
 				c.exit(t)
 				if early.running() {
@@ -295,6 +305,7 @@ func TestRandomKills(t *testing.T) {
 			h := newHome(t, "")
 			random := rand.New(rand.NewPCG(seed, i))
 			s := h.adopted(t, fused)
+			killed := 0 // the last run that was killed
 			for round := range (*supervisorKills + homes - 1) / homes {
 				if random.IntN(4) == 0 {
 					h.runsOnce(t)
@@ -302,6 +313,7 @@ func TestRandomKills(t *testing.T) {
 				time.Sleep(time.Duration(random.ExpFloat64() * 3e6))
 				what := random.IntN(5)
 				if pid := h.runs(); what < 2 && pid != 0 {
+					killed = pid
 					unix.Kill(pid, unix.SIGKILL)
 				}
 				if what > 0 {
@@ -318,14 +330,12 @@ func TestRandomKills(t *testing.T) {
 					h.runsOnce(t)
 				}
 			}
-			select {
-			case <-s.ended:
+			eventually(t, "a decision", func() bool { return !s.running() || s.supervises(t) })
+			if !s.running() {
 				s = h.adopted(t, fused)
-			case <-time.After(200 * time.Millisecond): // it has the lock or has given up
-				if !s.running() {
-					s = h.adopted(t, fused)
-				}
 			}
+			// A run that dies takes no signal, and the next one does not get what it has missed.
+			eventually(t, "the end of what was killed", func() bool { return h.runs() != killed })
 			h.runsOnce(t)
 			h.obeys(t, s)
 		})

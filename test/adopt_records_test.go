@@ -1,5 +1,8 @@
 package test
 
+// Records of a process that the next supervisor finds in the lock file, and that are not of
+// that process any more, or of none.
+//
 // Not tested in this file: a clock that is set back (supervise_clock_test.go; labels
 // from the future are tested here); a machine that boots (another boot's record is
 // forged).
@@ -17,47 +20,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// fields of a record, as internal/service/record.go lays them out. The first one
-// in the lock file is the service's.
-const (
-	recordTime   = 8
-	recordPID    = 16
-	recordLabel  = 20
-	recordBoot   = 32
-	recordFinish = 56
-	recordStart  = 57
-	recordEnd    = 64
-)
-
-// leaves has a service's supervisor killed, the service too if it is to be dead,
-// and then lets the test forge the record.
-func (h *home) leaves(t testing.TB, dead bool, forge func(record []byte)) {
-	t.Helper()
-	s := h.supervise(t, fused)
-	h.up(t, 1)
-	s.kill()
-	if dead {
-		unix.Kill(h.starts()[0], unix.SIGKILL)
-		eventually(t, "its end", func() bool { return h.runs() == 0 })
-	}
-	record := h.bytes("supervise/lock")
-	if len(record) < recordEnd || int(binary.LittleEndian.Uint32(record[recordPID:])) != h.starts()[0] {
-		t.Fatalf("the record has changed: % x", record)
-	}
-	forge(record[:recordEnd])
-	must(os.WriteFile(h.file("supervise/lock"), record, 0o600))
-}
-
-// An innocent is a process that is none of the supervisor's business. It notes the
-// signals that it gets.
-func newInnocent(t testing.TB) (*home, *supervisor) {
-	t.Helper()
-	h := newHome(t, "deaf")
-	cmd := h.start(t, "sh", "-c", "cd s && exec ./run")
-	eventually(t, "the innocent", func() bool { return len(h.starts()) == 1 })
-	return h, cmd
-}
 
 // A record whose pid belongs to another process by now is of a process that is
 // gone.
@@ -125,6 +87,7 @@ func TestPidOfAThreadIsNotTakenOver(t *testing.T) {
 func TestPidOfAnotherNamespaceIsNotTakenOver(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
+	needOld(t)
 	h := newHome(t, "")
 	ns := h.start(t, "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", `"$1" s & wait`, "sh", filepath.Join(fused.dir, "supervise"))
 	eventually(t, "the service", func() bool { return len(h.starts()) == 1 && h.pid() == h.starts()[0] })
@@ -252,11 +215,12 @@ func TestFolderIsNotFreshAnyMore(t *testing.T) {
 			}
 			h := newHome(t, "")
 			slow := h.start(t, "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=mkdirat",
-				"-e", "inject=mkdirat:delay_exit=2000000", filepath.Join(fused.dir, "supervise"), "s")
+				"-e", "inject=mkdirat:signal=STOP:when=1", filepath.Join(fused.dir, "supervise"), "s")
 			eventually(t, "the folder", func() bool { return h.exists("supervise") })
 			first := h.supervise(t, p)
 			h.up(t, 1)
 			first.kill()
+			must(unix.Kill(childOf(t, slow.Process.Pid), unix.SIGCONT))
 			eventually(t, "the slow one", func() bool { return h.tool(t, fused, "svok", "s") == "exit 0" })
 			if got := h.state(); got.starts != 1 || got.overlaps != 0 {
 				t.Errorf("%v", got)

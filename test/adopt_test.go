@@ -1,5 +1,7 @@
 package test
 
+// The next supervisor takes a service over as it was, and never starts a second copy.
+//
 // Not tested in this file: kills at every moment (adopt_kills_test.go), records that
 // are not as a supervisor left them (adopt_records_test.go); a supervisor of
 // daemontools, which knows of no records, on the directory in between.
@@ -239,16 +241,6 @@ func TestWithoutProcNothingRunsTwice(t *testing.T) {
 				t.Error("the service is gone")
 			}
 		})
-	}
-}
-
-func oneLine(t testing.TB, s *supervisor) {
-	t.Helper()
-	if got := s.said(); !strings.HasPrefix(got, "supervise: fatal: ") || strings.Index(got, "\n") != len(got)-1 {
-		t.Errorf("it said %q", got)
-	}
-	if got := s.exit(t); got != "exit 111" {
-		t.Error(got)
 	}
 }
 

@@ -2,7 +2,7 @@
 // Go runtime may not do: it walks everything that such code can reach, from the
 // entry on, and knows every function by name.
 //
-// Not tested here:
+// Not tested in this file:
 //   - that the functions on the list of leaves work before the runtime: the
 //     other tests of this folder run them;
 //   - a function called by way of an address that was computed, or stored by
@@ -376,13 +376,24 @@ func (w *callGraph) holdsUnset(before bool, in instruction, ref reference) bool 
 	return before
 }
 
-// isNil tells whether a function variable stands at an address, and is nil.
+// isNil tells whether a function variable, or a field of a struct that is one, stands at
+// an address, and is nil.
 func (w *callGraph) isNil(addr uint64) bool {
 	v := w.variable(addr)
-	if v == nil || v.addr != addr || v.typ == nil {
+	if v == nil || v.typ == nil {
 		return false
 	}
-	_, isFunc := underlying(v.typ).(*dwarf.FuncType)
+	typ := underlying(v.typ)
+	if s, isStruct := typ.(*dwarf.StructType); isStruct {
+		i := slices.IndexFunc(s.Field, func(f *dwarf.StructField) bool { return v.addr+uint64(f.ByteOffset) == addr })
+		if i < 0 {
+			return false
+		}
+		typ = underlying(s.Field[i].Type)
+	} else if v.addr != addr {
+		return false
+	}
+	_, isFunc := typ.(*dwarf.FuncType)
 	return isFunc && w.word(addr) == 0
 }
 

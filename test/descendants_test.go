@@ -16,7 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -84,6 +83,8 @@ func (b *brood) furnish(dir string) {
 		must(os.Symlink(program, filepath.Join(dir, name)))
 	}
 	must(os.WriteFile(filepath.Join(dir, "flag-kill-descendants"), nil, 0o644))
+	// Some of the brood ignore TERM.
+	must(os.WriteFile(filepath.Join(dir, "timeout-kill"), []byte("100\n"), 0o644))
 }
 
 // takeGroups leaves the yard without control groups.
@@ -208,10 +209,8 @@ func (b *brood) nobodyNoted(finish ...string) {
 // ends waits for a supervise that was told to end.
 func (b *brood) ends(supervise *exec.Cmd) {
 	b.t.Helper()
-	late := time.AfterFunc(2*patience, func() { supervise.Process.Kill() })
-	err := supervise.Wait()
-	if !late.Stop() || err != nil {
-		b.t.Fatalf("supervise: %v\n%s\n%s", err, b.heard(), b.list())
+	if got := endingInTime(supervise); got != "exit 0" {
+		b.t.Fatalf("supervise: %s\n%s\n%s", got, b.heard(), b.list())
 	}
 }
 
@@ -265,6 +264,39 @@ func TestAServiceLeavesNothingBehind(t *testing.T) {
 			b.ends(supervise)
 			b.gone()
 			b.nobodyNoted("256 15", "256 9", "256 15", "256 15", "256 15")
+			b.saysNothing()
+		})
+	}
+}
+
+// A shell that has not become its server dies before it. The server then has the time to
+// end well, and what it has started as well.
+func TestWhatAServiceLeavesMayEndWell(t *testing.T) {
+	for _, grouped := range []bool{true, false} {
+		t.Run(fmt.Sprint("control groups: ", grouped), func(t *testing.T) {
+			t.Parallel()
+			b := newBrood(t, grouped)
+			for name, text := range map[string]string{
+				"run":          "#!/bin/sh\nexec 2>/dev/null # where a shell says what has become of its children\n./server\n:\n",
+				"server":       "#!/bin/sh\ntrap './left 0.1; echo saved $1 >>notes; exit' TERM\n[ $1 ] || ./server too &\necho ready >>notes\nwhile :; do ./left 0.05; done\n",
+				"timeout-kill": "30000\n",
+			} {
+				must(os.WriteFile(filepath.Join(b.dir, name), []byte(text), 0o755))
+			}
+			supervise, _ := b.supervise()
+			note := func(text string, n int) {
+				t.Helper()
+				b.await(fmt.Sprint(text, " ", n), func() bool { return strings.Count(textOf(b.dir+"/notes"), text) == n })
+			}
+			note("ready", 2)
+			b.do("svc", "-t", b.dir)
+			note("ready", 4)
+			note("saved", 2)
+			b.do("svc", "-dx", b.dir)
+			b.ends(supervise)
+			note("saved", 4)
+			b.gone()
+			b.nobodyNoted("256 15", "256 15")
 			b.saysNothing()
 		})
 	}
@@ -367,6 +399,7 @@ func TestChildrenFromBeforeSuperviseAreLeftAlone(t *testing.T) {
 				}
 				supervise, _ := b.supervise("sh", "-c", `"$TOP/x/bystander" 1000 & exec "$@"`, "sh")
 				b.ready(1)
+				b.await("the bystander", func() bool { return len(b.named("bystander")) == 1 })
 				before := b.named("bystander")
 				b.do("svc", "-t", b.dir)
 				b.ready(2)

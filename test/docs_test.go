@@ -25,73 +25,6 @@ var (
 	optional = []string{"FILES"}
 )
 
-// commands lists the tools and the multi-call binary.
-func commands() []string { return append(tools(), "catena") }
-
-// pages lists what has a page: svscanboot is a script, not a tool.
-func pages() []string { return append(commands(), "svscanboot") }
-
-func page(tool string) string { return filepath.Join(root, "man", tool+".8") }
-
-func read(t *testing.T, file string) string {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// words makes texts comparable that differ in how their lines are wrapped.
-func words(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-// diffLists reports what only one of two lists has.
-func diffLists(t *testing.T, gotFrom string, got []string, wantFrom string, want []string) {
-	t.Helper()
-	for _, s := range got {
-		if !slices.Contains(want, s) {
-			t.Errorf("%s is in %s and not in %s", s, gotFrom, wantFrom)
-		}
-	}
-	for _, s := range want {
-		if !slices.Contains(got, s) {
-			t.Errorf("%s is in %s and not in %s", s, wantFrom, gotFrom)
-		}
-	}
-}
-
-// submatches lists what the first group of an expression finds in a text.
-func submatches(expr, text string) (found []string) {
-	for _, m := range regexp.MustCompile(expr).FindAllStringSubmatch(text, -1) {
-		found = append(found, m[1])
-	}
-	return found
-}
-
-// section cuts a section out of the source of a manual page.
-func section(t *testing.T, tool, heading string) string {
-	t.Helper()
-	_, text, ok := strings.Cut(read(t, page(tool)), "\n.Sh "+heading+"\n")
-	if !ok {
-		t.Fatalf("%s.8 has no section %s", tool, heading)
-	}
-	text, _, _ = strings.Cut(text, "\n.Sh ")
-	return text + "\n"
-}
-
-// pageSynopsis renders the SYNOPSIS of a manual page as plain text.
-func pageSynopsis(t *testing.T, tool string) string {
-	t.Helper()
-	text, err := exec.Command("mandoc", "-Tascii", page(tool)).Output()
-	if err != nil {
-		t.Fatalf("mandoc %s.8: %v", tool, err)
-	}
-	plain := regexp.MustCompile(".\b").ReplaceAllString(string(text), "")
-	_, plain, _ = strings.Cut(plain, "\nSYNOPSIS\n")
-	plain, _, _ = strings.Cut(plain, "\n\n")
-	return words(plain)
-}
-
 // help runs a tool with --help. It must print that and nothing else.
 func help(t *testing.T, tool string) string {
 	t.Helper()
@@ -221,6 +154,25 @@ func TestEveryMessageStandsInAPage(t *testing.T) {
 	}
 }
 
+// The service directory has files in place of options.
+func TestFilesAreTheSameInPagesAndHelp(t *testing.T) {
+	files, _, _ := strings.Cut(section(t, "supervise", "FILES"), "\n.El\n")
+	inPage := submatches(`(?m)^\.It Pa (\S+)$`, files)
+	inHelp := submatches(`(?m)^  ([a-z][a-z-]*)  `, help(t, "supervise"))
+	diffLists(t, "supervise.8", inPage, "supervise --help", inHelp)
+}
+
+// As the page has them, without the macros.
+func TestPagesAndHelpSayTheSameOfEachTool(t *testing.T) {
+	page := words(regexp.MustCompile(`(?m)^\.Xr (\S+) (\d) ?`).ReplaceAllString(section(t, "catena", "DESCRIPTION"), "$1($2)"))
+	for _, line := range submatches(`(?m)^  (\w+  .*)$`, help(t, "catena")) {
+		tool, does, _ := strings.Cut(line, " ")
+		if item := ".It Xr " + tool + " 8 " + strings.TrimSpace(does) + ". "; !strings.Contains(page, item) {
+			t.Errorf("catena.8 lacks %q", item)
+		}
+	}
+}
+
 func TestMulticallTableHasTheFoldersOfCmd(t *testing.T) {
 	listed := submatches(`(?m)^\s+([a-z]\w*)`, help(t, "catena"))
 	diffLists(t, "catena --help", listed, "cmd/", tools())
@@ -297,16 +249,32 @@ func serviceDirectory(t *testing.T) string {
 	return dir
 }
 
+// anchors lists what links to the headings of a page are made of, as GitHub makes them.
+func anchors(page string) (list []string) {
+	for _, heading := range submatches(`(?m)^#+ (.*)$`, page) {
+		words := regexp.MustCompile(`[^a-z0-9 -]`).ReplaceAllString(strings.ToLower(heading), "")
+		list = append(list, strings.ReplaceAll(words, " ", "-"))
+	}
+	return list
+}
+
 func TestRelativeLinksLeadSomewhere(t *testing.T) {
-	for _, doc := range []string{"README.md", "ARCHITECTURE.md", "internal/boot/HACKING.md", "CONTRIBUTING.md", "CHANGES.md", "init/README.md"} {
+	others := []string{"ARCHITECTURE.md", "internal/boot/HACKING.md", "CONTRIBUTING.md", "CHANGES.md", "init/README.md", "test/README.md"}
+	for _, doc := range append(docPages(t), others...) {
 		file := filepath.Join(root, doc)
 		for _, link := range submatches(`\]\(([^)\s]+)\)`, read(t, file)) {
-			target, _, _ := strings.Cut(link, "#")
-			if target == "" || strings.Contains(link, "://") {
+			target, anchor, _ := strings.Cut(link, "#")
+			if strings.Contains(link, "://") {
 				continue
 			}
-			if _, err := os.Stat(filepath.Join(filepath.Dir(file), target)); err != nil {
+			there := file
+			if target != "" {
+				there = filepath.Join(filepath.Dir(file), target)
+			}
+			if _, err := os.Stat(there); err != nil {
 				t.Errorf("%s: %v", doc, err)
+			} else if anchor != "" && !slices.Contains(anchors(read(t, there)), anchor) {
+				t.Errorf("%s: %s has no heading %s", doc, there, anchor)
 			}
 		}
 	}
@@ -328,50 +296,6 @@ func TestMakeCommandsOfReadmeExist(t *testing.T) {
 	}
 }
 
-func TestMakeInstallPutsBinaryNamesAndPages(t *testing.T) {
-	dest := t.TempDir()
-	cmd := exec.Command("make", "install", "DESTDIR="+dest, "PREFIX=/usr")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("make install: %v\n%s", err, out)
-	}
-	want := []string{
-		"usr/bin/catena -rwxr-xr-x",
-		"usr/bin/svscanboot -rwxr-xr-x",
-		"usr/share/catena/init/README.md -rw-r--r--",
-		"usr/share/catena/init/catena.openrc -rwxr-xr-x",
-		"usr/share/catena/init/catena.service -rw-r--r--",
-	}
-	for _, tool := range tools() {
-		want = append(want, "usr/bin/"+tool+" catena")
-	}
-	for _, tool := range pages() {
-		want = append(want, "usr/share/man/man8/"+tool+".8 -rw-r--r--")
-	}
-	diffLists(t, "DESTDIR", installed(dest), "the list", want)
-}
-
-// installed lists the files below a folder, each with its mode or, for a
-// symbolic link, with where it leads.
-func installed(dest string) (list []string) {
-	must(filepath.WalkDir(dest, func(file string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		info, err := entry.Info()
-		must(err)
-		what := info.Mode().String()
-		if entry.Type() == fs.ModeSymlink {
-			what, err = os.Readlink(file)
-			must(err)
-		}
-		name, err := filepath.Rel(dest, file)
-		list = append(list, name+" "+what)
-		return err
-	}))
-	return list
-}
-
 // A fresh clone must build elsewhere than where it was written. The brackets
 // keep this file from finding itself.
 func TestNoFileNamesTheWorkplaceOrARegistry(t *testing.T) {
@@ -379,10 +303,12 @@ func TestNoFileNamesTheWorkplaceOrARegistry(t *testing.T) {
 		`[p]roxy\.golang|[g]oproxy|[a]rtifactory|[r]egistry\.[a-z]|[d]eb\.debian|[s]napshot\.debian`)
 	must(filepath.WalkDir(root, func(file string, entry fs.DirEntry, err error) error {
 		name, _ := filepath.Rel(root, file)
-		if name == ".git" || name == "bin" {
+		switch {
+		case name == ".git" && !entry.IsDir(): // of a worktree
+			return nil
+		case name == ".git" || name == "bin":
 			return fs.SkipDir
-		}
-		if err != nil || !entry.Type().IsRegular() {
+		case err != nil || !entry.Type().IsRegular():
 			return err
 		}
 		for i, line := range strings.Split(read(t, file), "\n") {
@@ -392,4 +318,68 @@ func TestNoFileNamesTheWorkplaceOrARegistry(t *testing.T) {
 		}
 		return nil
 	}))
+}
+
+// What a page says of usage comes first, then what is fatal, then warnings, each by the
+// alphabet. Messages that mean the same stand together, where the first one belongs.
+func TestDiagnosticsAreSorted(t *testing.T) {
+	kind := regexp.MustCompile(`^[^:]+: (fatal|warning): (.*)$`)
+	place := func(message string) string {
+		if m := kind.FindStringSubmatch(message); m != nil {
+			return m[1] + strings.ToLower(m[2]) // fatal comes before warning
+		}
+		if strings.Contains(message, "illegal option") || strings.Contains(message, "requires an argument") {
+			return "1" + strings.ToLower(message)
+		}
+		return "2" + strings.ToLower(message)
+	}
+	for _, tool := range pages() {
+		for _, list := range submatches(`(?s)\n\.Bl -diag\n(.*?)\n\.El\n`, read(t, page(tool))) {
+			groups := submatches(`(?m)^\.It "(.*)"$`, regexp.MustCompile(`(?m)(^\.It .*\n)(?:\.It .*\n)*`).ReplaceAllString(list, "$1"))
+			for i := 1; i < len(groups); i++ {
+				if place(groups[i]) < place(groups[i-1]) {
+					t.Errorf("%s.8 has %q after %q", tool, groups[i], groups[i-1])
+				}
+			}
+		}
+	}
+}
+
+// A test file that says where something else is tested names files that are there.
+func TestFilesThatTestsNameAreThere(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, "test", "*.go"))
+	must(err)
+	for _, file := range files {
+		for _, name := range submatches(`(?:^|[ (])(\w+_test\.go)\b`, read(t, file)) {
+			if !exists(filepath.Join(root, "test", name)) {
+				t.Errorf("%s names %s", filepath.Base(file), name)
+			}
+		}
+	}
+}
+
+// The map of this folder has every file of tests, in the place where it belongs, and no other.
+func TestMapOfTheTestsIsComplete(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, "test", "*_test.go"))
+	must(err)
+	tests, helpers, _ := strings.Cut(read(t, filepath.Join(root, "test", "README.md")), "\n## What tests are written with\n")
+	var ofTests, ofHelpers []string
+	for _, file := range files {
+		name := filepath.Base(file)
+		text := read(t, file)
+		if !strings.Contains(text, "// Not tested in this file:") {
+			t.Errorf("%s does not begin with what it does not test", name)
+		}
+		if name == "main_test.go" || strings.HasPrefix(name, "with_") {
+			ofHelpers = append(ofHelpers, name)
+		} else {
+			ofTests = append(ofTests, name)
+		}
+		if has := regexp.MustCompile(`(?m)^func (Test|Fuzz)[A-Z].*\(\w+ \*testing\.[TF]\)`).MatchString(text); has != (ofTests != nil && ofTests[len(ofTests)-1] == name) {
+			t.Errorf("%s has tests: %v", name, has)
+		}
+	}
+	const row = `(?m)^\| \[(\w+_test\.go)\]`
+	diffLists(t, "test/README.md", submatches(row, tests), "test", ofTests)
+	diffLists(t, "test/README.md", submatches(row, helpers), "test", ofHelpers)
 }

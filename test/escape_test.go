@@ -1,7 +1,7 @@
 // This file asks the compiler what it would put on the heap in code that runs
 // before the Go runtime, where there is no heap.
 //
-// Not tested here:
+// Not tested in this file:
 //   - what needs the heap and is no value of the program, as a map's table:
 //     callgraph_test.go finds that;
 //   - package hosted, which is ordinary Go.

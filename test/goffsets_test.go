@@ -2,7 +2,7 @@
 // with the built programs: where a g keeps the bounds of its stack, and where
 // compiled code looks for its g.
 //
-// Not tested here: that compiled code reads no more of a g than those bounds.
+// Not tested in this file: that compiled code reads no more of a g than those bounds.
 // The walk of callgraph_test.go stops at what would.
 package test
 

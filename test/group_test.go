@@ -14,28 +14,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
-
-// inGroup starts a program in a process group; 0 is one of its own.
-func (h *home) inGroup(t testing.TB, group int, words ...string) *supervisor {
-	t.Helper()
-	return h.start(t, append([]string{probe, "start", sys(unix.SYS_SETPGID, 0, uintptr(group)), "--", words[0]}, words...)...)
-}
-
-// superviseApart starts a supervise in a process group of its own.
-func (h *home) superviseApart(t testing.TB, p path) *supervisor {
-	t.Helper()
-	return h.inGroup(t, 0, filepath.Join(p.dir, "supervise"), "s")
-}
-
-// adoptApart is superviseApart for one that comes after another.
-func (h *home) adoptApart(t testing.TB) *supervisor {
-	t.Helper()
-	return h.stays(t, func() *supervisor { return h.superviseApart(t, fused) })
-}
 
 // A bystander is in the process group of a supervisor. It notes its signals.
 func newBystander(t testing.TB, group int) (h *home, process *supervisor) {
@@ -160,42 +141,42 @@ func TestSignalsAfterPlusGoToTheWholeGroup(t *testing.T) {
 	}
 }
 
-// stateOf is the state of a process, as /proc has it.
-func stateOf(pid int) string {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	_, state, _ := strings.Cut(string(text), ") ")
-	return state[:min(1, len(state))]
-}
-
-// scanApart starts a svscan in a process group of its own. It is stopped with the test:
-// its supervisors would not be.
-func (h *home) scanApart(t testing.TB, options ...string) *supervisor {
-	t.Helper()
-	words := []string{"/usr/bin/env", "PATH=" + fused.dir + ":" + systemPath, "svscan"}
-	s := h.inGroup(t, 0, slices.Concat(words, options, []string{"."})...)
-	t.Cleanup(func() {
-		for ; s.running(); time.Sleep(20 * time.Millisecond) {
-			s.Process.Signal(unix.SIGTERM)
-			h.tool(t, fused, "svc", "-k", "s")
-		}
-	})
-	return s
+// Unless svc says otherwise, where the directory says so.
+func TestSignalsGoToTheWholeGroupIfTheDirectorySaysSo(t *testing.T) {
+	t.Parallel()
+	h, s, members := gang(t, func(h *home) *supervisor { return h.superviseApart(t, fused) })
+	must(os.WriteFile(h.file("flag-signal-group"), nil, 0o644))
+	h.svc(t, fused, "h")
+	h.svc(t, fused, "=i")
+	h.svc(t, fused, "q")
+	h.svc(t, fused, "d")
+	for _, m := range members {
+		m.heard(t, "a member", unix.SIGHUP, unix.SIGQUIT, unix.SIGTERM, unix.SIGCONT)
+	}
+	h.heard(t, "the service", unix.SIGHUP, unix.SIGINT, unix.SIGQUIT, unix.SIGTERM, unix.SIGCONT)
+	h.svc(t, fused, "k")
+	for _, m := range members {
+		eventually(t, "the end of a member", func() bool { return m.runs() == 0 })
+	}
+	h.down(t)
+	if !s.running() || s.said() != "" {
+		t.Errorf("the supervisor: runs %v, said %q", s.running(), s.said())
+	}
 }
 
 // A service that shares the group of its supervisor is signalled by itself.
 func TestAServiceWithoutAGroupOfItsOwnIsSignalledByItself(t *testing.T) {
 	crowd := newCrowd()
 	defer crowd.Wait()
-	for _, who := range []string{"supervise", "svscan", "svscan -1"} {
+	for _, who := range []string{"supervise", "svscan -1"} {
 		crowd.run(t, who, func(t *testing.T) {
 			h := newHome(t, "deaf")
 			var s *supervisor
-			if name, option, found := strings.Cut(who, " "); name == "supervise" {
+			if who == "supervise" {
 				s = h.superviseApart(t, fused)
-			} else if found {
-				s = h.scanApart(t, option)
 			} else {
-				s = h.scanApart(t)
+				must(os.WriteFile(h.file("no-setsid"), nil, 0o644))
+				s = h.scanApart(t, "-1")
 			}
 			h.up(t, 1)
 			bystander, process := newBystander(t, s.Process.Pid)
@@ -346,7 +327,7 @@ func TestTheGroupOfAnotherProcessWithThePidOfTheServiceIsLeftAlone(t *testing.T)
 		defer cmd.Wait()
 		defer cmd.Process.Kill() // nsenter stops when its child does
 		y.await("a supervisor", func() bool { return y.inside("svok", x).Run() == nil && len(y.named("supervise")) == 1 })
-		y.await("the service", func() bool { return len(y.named("tally")) == 1 })
+		y.await("the service", func() bool { return len(y.named("tally")) == 1 && strings.HasSuffix(textOf(x+"/log"), "\n") })
 		if keeper.pid == 0 {
 			keeper = y.named("supervise")[0]
 			y.kill(keeper, unix.SIGKILL)

@@ -1,5 +1,8 @@
 package test
 
+// What the program at the end of a chain inherits, in every state that the chain may start
+// in: all of it is as daemontools leave it.
+//
 // Not tested in this file: what the tools print and how they fail, other than
 // what follows from the state that they start in (scripts and random_test.go);
 // the options that daemontools does not have; programs that start after the
@@ -7,7 +10,6 @@ package test
 
 import (
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -19,49 +21,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// What every chain finds in its directory. A path that ends with a slash is a
-// directory.
-var furniture = []struct {
-	path, content string
-	mode          os.FileMode
-}{
-	{"env/", "", 0o755},
-	{"env/A", "set by envdir \t\nsecond line\n", 0o644},
-	{"env/DUP", "one for all", 0o644},
-	{"env/GONE", "", 0o644},
-	{"env/EMPTY", "\n", 0o644},
-	{"env/NUL", "a\x00b", 0o644},
-	{"env/WITH=SIGN", "v", 0o644},
-	{"env/.hidden", "not read", 0o644},
-	{"file", "0123456789", 0o644},
-	{"lock", "", 0o666},
-	{"gone/", "", 0o777},
-	{"dark/", "", 0o711},
-	{"dark/env/", "", 0o755},
-	{"dark/env/IN_THE_DARK", "1", 0o644},
-	{"dark/lock", "", 0o666},
-}
-
-func (a arena) furnish() arena {
-	for _, f := range furniture {
-		name := filepath.Join(a.here, f.path)
-		if strings.HasSuffix(f.path, "/") {
-			must(os.Mkdir(name, 0o700))
-		} else {
-			must(os.WriteFile(name, []byte(f.content), 0o600))
-		}
-		must(os.Chmod(name, f.mode))
-	}
-	return a
-}
-
-// A chain of daemontools' tools that ends in the probe. "@" is the arena, ” the
-// empty word.
-type chain struct {
-	words string
-	tight bool // limits itself so that an ordinary Go program cannot start in it
-}
 
 // These run in every state.
 var tellingChains = []chain{
@@ -146,8 +105,6 @@ var states = []state{
 		sys(unix.SYS_PERSONALITY, addrNoRandomize), "alarm=1000"}},
 }
 
-var plainest = state{name: "nothing special"}
-
 // As low as an ordinary Go program can bear.
 var everyLimitLower = []string{"limit=0:1000:2000", "limit=1:10000000:20000000", "limit=2:2000000000:3000000000",
 	"limit=3:4000000:16000000", "limit=4:5:6", "limit=5:7000000:8000000", "limit=6:5000:6000", "limit=7:200:300",
@@ -190,48 +147,6 @@ func closing(descriptors ...uintptr) (words []string) {
 	}
 	return words
 }
-
-// A calling is how the tools of a chain are named on its command line.
-type calling struct {
-	name   string
-	prefix string // of a tool
-	probe  string
-}
-
-var callings = []calling{
-	{"by name", "", "probe"},
-	{"by absolute path", "@/bin/", "@/../../probe"},
-	{"by relative path", "../bin/", "../../../probe"},
-}
-
-var byName = callings[0]
-
-// words of a chain as they are called; the first is argv[0].
-func (c chain) called(how calling) (words []string) {
-	for _, w := range strings.Fields(c.words) {
-		switch {
-		case w == "''":
-			w = ""
-		case w == "probe":
-			w = how.probe
-		case slices.Contains(sevenTools, w):
-			w = how.prefix + w
-		}
-		words = append(words, w)
-	}
-	return words
-}
-
-// A machine runs a chain of one path, and the oracle so that what the machine
-// itself does to a process has been done to both.
-type machine func(p path, words []string) commandLine
-
-// native executes a chain as a shell would.
-func native(_ path, words []string) commandLine {
-	return append(commandLine{"@/bin/" + filepath.Base(words[0])}, words...)
-}
-
-const qemu = "qemu-aarch64-static"
 
 // emulated is the control experiment for arm64: daemontools are native programs,
 // so theirs is a chain that an arm64 program starts, the probe, which does no

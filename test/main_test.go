@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"unsafe"
 
@@ -53,25 +55,25 @@ func tools() []string {
 	return names
 }
 
-// build compiles a package of the project into a file. Entry builds start
-// before the runtime, as the Makefile's do; env is added to the environment.
-func build(out, pkg string, entry bool, env ...string) {
-	args := []string{"build", "-trimpath", "-o", out}
+// build compiles a package of the project into a file, or several into a folder. Entry
+// builds start before the runtime, as the Makefile's do; env is added to the environment.
+func build(out, packages string, entry bool, env ...string) {
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-o", out}
 	if entry {
-		args = append(args, "-ldflags=-E=_rt0_catena")
+		args = append(args, "-tags=bare", "-ldflags=-E=_rt0_catena")
 	}
-	cmd := exec.Command("go", append(args, pkg)...)
+	cmd := exec.Command("go", append(args, packages)...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), append([]string{"CGO_ENABLED=0"}, env...)...)
 	if msg, err := cmd.CombinedOutput(); err != nil {
-		panic(fmt.Sprintf("go build %s: %v\n%s", pkg, err, msg))
+		panic(fmt.Sprintf("go build %s: %v\n%s", packages, err, msg))
 	}
 }
 
 // multicall fills a folder with the multi-call binary and a link per tool.
 func multicall(dir string, env ...string) {
 	must(os.MkdirAll(dir, 0o755))
-	build(filepath.Join(dir, "catena"), "./cmd/catena", true, env...)
+	fill(dir, "./cmd/catena", true, env...)
 	for _, t := range tools() {
 		must(os.Symlink("catena", filepath.Join(dir, t)))
 	}
@@ -80,8 +82,29 @@ func multicall(dir string, env ...string) {
 // oneEach fills a folder with a file per tool.
 func oneEach(dir string, entry bool) {
 	must(os.MkdirAll(dir, 0o755))
-	for _, t := range tools() {
-		build(filepath.Join(dir, t), "./cmd/"+t, entry)
+	fill(dir, "./cmd/...", entry)
+	must(os.Remove(filepath.Join(dir, "catena")))
+}
+
+// fill builds packages in bin/test, where the next run finds what has not changed, and
+// copies the programs into a folder, which every user can look into.
+func fill(dir, packages string, entry bool, env ...string) {
+	kept := filepath.Join(root, "bin", "test", filepath.Base(dir))
+	if os.MkdirAll(kept, 0o755) != nil || unix.Access(kept, unix.W_OK) != nil {
+		build(dir+"/", packages, entry, env...) // somebody else's checkout
+		return
+	}
+	lock, err := os.Open(kept)
+	must(err)
+	defer lock.Close()
+	must(unix.Flock(int(lock.Fd()), unix.LOCK_EX)) // other tests of this checkout
+	build(kept+"/", packages, entry, env...)
+	programs, err := os.ReadDir(kept)
+	must(err)
+	for _, program := range programs {
+		text, err := os.ReadFile(filepath.Join(kept, program.Name()))
+		must(err)
+		must(os.WriteFile(filepath.Join(dir, program.Name()), text, 0o755))
 	}
 }
 
@@ -110,13 +133,43 @@ func needRoot(t testing.TB) {
 	if os.Getuid() != 0 {
 		skip(t, "not root")
 	}
+	if !hasMounts() {
+		skip(t, "root without mounts of its own, as in a chroot")
+	}
 }
+
+// hasMounts tells whether root can have mounts that nobody else sees, and still sees where
+// those are who have them.
+var hasMounts = sync.OnceValue(func() bool {
+	cmd := exec.Command("unshare", "--mount", "sh", "-c", "echo && read end")
+	cmd.Dir = work
+	stdin, err := cmd.StdinPipe()
+	must(err)
+	stdout, err := cmd.StdoutPipe()
+	must(err)
+	if cmd.Start() != nil {
+		return false
+	}
+	defer cmd.Wait()
+	defer stdin.Close()
+	stdout.Read(make([]byte, 1))
+	where, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", cmd.Process.Pid))
+	here, failed := filepath.EvalSymlinks(work)
+	return err == nil && failed == nil && where == here
+})
 
 func skip(t testing.TB, why string) {
 	t.Helper()
 	if inCI() {
 		t.Fatal(why + ", and CI skips nothing")
 	}
+	skipHere(t, why)
+}
+
+// skipHere skips a test that this machine cannot run, in CI as well.
+func skipHere(t testing.TB, why string) {
+	t.Helper()
+	noteSkipped(why)
 	t.Skip(why)
 }
 
@@ -124,6 +177,9 @@ func TestMain(m *testing.M) {
 	// Most tests wait most of the time: more of them than there are processors.
 	must(flag.Set("test.parallel", fmt.Sprint(4*runtime.GOMAXPROCS(0))))
 	flag.Parse()
+	if os.Getenv(workVariable) == "" {
+		os.Exit(guarded())
+	}
 	os.Exit(run(m))
 }
 
@@ -140,17 +196,31 @@ func heedSignals() {
 	}
 }
 
+// limitOpenFiles has the tests find much the same limit on open files everywhere, which
+// svscan cannot raise.
+func limitOpenFiles() {
+	const most = 20000
+	var limit syscall.Rlimit
+	must(syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	limit.Max = min(limit.Max, most)
+	limit.Cur = limit.Max
+	must(syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
+}
+
 func run(m *testing.M) int {
 	heedSignals()
+	limitOpenFiles()
 	must(unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)) // whoever runs the tests may have more open
+	work = os.Getenv(workVariable)
+	for _, of := range []string{workVariable, "MAKEFLAGS", "MAKELEVEL"} { // make may run the tests
+		must(os.Unsetenv(of))
+	}
+	if os.Getenv(leavesVariable) != "" {
+		leaveAndPanic()
+	}
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
 	must(err)
 	root = strings.TrimSpace(string(out))
-
-	work, err = os.MkdirTemp("", "catena-test-")
-	must(err)
-	defer os.RemoveAll(work)
-	must(os.Chmod(work, 0o755))
 
 	fused = path{"fused", filepath.Join(work, "fused")}
 	separate = path{"separate", filepath.Join(work, "separate")}
@@ -163,5 +233,9 @@ func run(m *testing.M) int {
 	oneEach(separate.dir, true)
 	oneEach(plain.dir, false)
 	build(probe, "./test/probe", true)
+	if _, err := exec.LookPath(qemu); err != nil && !inCI() {
+		noteSkipped(qemu + " is not installed")
+		filterPaths = []*path{&fused, &separate, &plain}
+	}
 	return m.Run()
 }

@@ -36,6 +36,7 @@ type smallDisk struct {
 func (f *flood) onSmallDisk(t testing.TB, size string, p path, words ...string) *smallDisk {
 	t.Helper()
 	needRoot(t)
+	need(t, "unshare")
 	must(os.MkdirAll(f.file("full"), 0o755))
 	words = slices.Concat([]string{"--mount", "sh", "-c", onSmallDisk, "sh", size, filepath.Join(p.dir, "multilog")}, words)
 	cmd := exec.Command("unshare", words...)
@@ -79,10 +80,7 @@ func (d *smallDisk) ends(t testing.TB) {
 	keep, err := os.Open(d.full)
 	must(err)
 	defer keep.Close()
-	late := time.AfterFunc(patience, func() { d.cmd.Process.Kill() })
-	defer late.Stop()
-	d.cmd.Wait()
-	if got := ending(d.cmd.ProcessState); got != "exit 0" {
+	if got := endingInTime(d.cmd); got != "exit 0" {
 		t.Error(got)
 	}
 	inside := &flood{logs: &logs{fmt.Sprintf("/proc/self/fd/%d", keep.Fd())}, lines: d.lines}
@@ -125,36 +123,32 @@ func TestFullDiskLosesNothing(t *testing.T) {
 	}
 }
 
-// A log whose directory is gone is not rotated, and what was to be written waits.
-func TestDirectoryIsRemoved(t *testing.T) {
-	for _, p := range []path{fused, old} {
-		f := newFlood(t, 1, 300)
-		stdin, err := os.OpenFile(f.file("in"), os.O_RDWR, 0)
-		must(err)
-		defer stdin.Close()
-		cmd := f.command(p, "s4096", "./a")
-		said, err := os.Create(f.file("said"))
-		must(err)
-		cmd.Stdin, cmd.Stderr = stdin, said
-		must(cmd.Start())
-		eventually(t, "the log", func() bool { _, err := os.Stat(f.file("a/state")); return err == nil })
-		must(os.RemoveAll(f.file("a")))
-		f.fill(60)
-		eventually(t, "a warning", func() bool {
-			text, _ := os.ReadFile(f.file("said"))
-			if len(text) > 0 && string(text) != "multilog: warning: unable to rename current to previous in directory ./a, pausing: file does not exist\n" {
-				t.Fatalf("%s: %q", p.name, text)
-			}
-			return len(text) > 0
-		})
-		cmd.Process.Kill()
-		cmd.Wait()
-		said.Close()
+// A journal for which space was made has no text that is in the log.
+func TestJournalThatIsEnlargedHasNoText(t *testing.T) {
+	f := newFlood(t, 2, 500)
+	const secondText = "readv:error=EFAULT:when=4" // the first is that of the start, and a text takes two
+	stop, _, said := f.traces(t, []string{secondText}, "./a")
+	for range 2 {
+		f.source.Write(f.add(5))
+		f.written(t)
+	}
+	if text := textOf(f.file("trace")); !strings.Contains(text, "EFAULT") {
+		t.Fatalf("no read has failed:\n%s", text)
+	}
+	journal := func() string { return strings.Trim(textOf(f.file("a/.journal"))[8192:], "\x00") }
+	eventually(t, "an empty journal", func() bool { return journal() == "" }, func() string { return fmt.Sprintf("%.80q", journal()) })
+	if got := stop(); got != "exit 0" || said() != "" {
+		t.Errorf("%s, it says %q", got, said())
+	}
+	if text := f.missing("a", false, anyLine); text != "" {
+		t.Error(text)
 	}
 }
 
 func TestReadOnlyDisk(t *testing.T) {
 	needRoot(t)
+	needOld(t)
+	need(t, "unshare")
 	want := ""
 	for _, p := range []path{old, fused, separate} {
 		l := newLogs(t)
@@ -162,7 +156,7 @@ func TestReadOnlyDisk(t *testing.T) {
 		cmd := exec.Command("unshare", "--mount", "sh", "-c", `mount --bind a a && mount -o remount,ro,bind a && exec "$@"`, "sh", filepath.Join(p.dir, "multilog"), "./a")
 		cmd.Dir = l.dir
 		out, _ := cmd.CombinedOutput()
-		got := string(out) + ending(cmd.ProcessState)
+		got := strings.ReplaceAll(string(out), l.dir, ".") + ending(cmd.ProcessState)
 		if want == "" {
 			want = got
 		}
@@ -179,7 +173,12 @@ func kilobytes(t testing.TB, pid int, file, key string) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
 	must(err)
-	for line := range strings.Lines(string(text)) {
+	return figure(t, string(text), key)
+}
+
+func figure(t testing.TB, text, key string) int {
+	t.Helper()
+	for line := range strings.Lines(text) {
 		if rest, ok := strings.CutPrefix(line, key+":"); ok {
 			n, err := strconv.Atoi(strings.Fields(rest)[0])
 			must(err)
@@ -253,7 +252,7 @@ func TestHugeLineNeedsNoMemory(t *testing.T) {
 		if err != nil || !bytes.Contains(text, []byte("RssAnon")) {
 			continue // it has just ended
 		}
-		if most = max(most, kilobytes(t, cmd.Process.Pid, "status", "RssAnon")); most > 1000 {
+		if most = max(most, figure(t, string(text), "RssAnon")); most > 1000 {
 			t.Fatalf("%d kB", most)
 		}
 	}
@@ -264,6 +263,8 @@ func TestHugeLineNeedsNoMemory(t *testing.T) {
 func TestAnyKindOfInput(t *testing.T) {
 	need(t, "script")
 	needRoot(t)
+	needOld(t)
+	need(t, "timeout", "unshare")
 	const noInput = "multilog: warning: unable to read input: "
 	for _, c := range []struct{ name, line, warning string }{
 		{"regular file", `MULTILOG ./a < lines`, ""},
@@ -279,7 +280,7 @@ func TestAnyKindOfInput(t *testing.T) {
 		{"pipe that does not block", `cat lines | PROBE start env=A=1 -- /bin/sh sh -c 'MULTILOG ./a'`, ""},
 		{"little memory", `cat lines | softlimit -m 3000000 MULTILOG ./a`, ""},
 		{"no /proc", `cat lines | unshare --mount sh -c 'mount -t tmpfs none /proc && exec MULTILOG ./a'`, ""},
-		{"small files only", `cat lines | softlimit -f 50000 MULTILOG s40000 n100 ./a`, "multilog: warning: unable to use ./a/journal: file too big\n"},
+		{"small files only", `cat lines | softlimit -f 50000 MULTILOG s40000 n100 ./a`, "multilog: warning: unable to use DIR/a/.journal: file too big\n"},
 		{"no signals", `trap '' TERM ALRM PIPE CHLD; cat lines | MULTILOG ./a`, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -297,7 +298,7 @@ func TestAnyKindOfInput(t *testing.T) {
 				}
 				must(os.WriteFile(l.file("lines"), []byte(text.String()), 0o600))
 				line := strings.ReplaceAll(strings.ReplaceAll(c.line, "MULTILOG", filepath.Join(p.dir, "multilog")), "PROBE", probe)
-				cmd := exec.Command("timeout", "-s", "KILL", "8", "sh", "-c", line)
+				cmd := exec.Command("timeout", "-s", "KILL", fmt.Sprint(patience.Seconds()), "sh", "-c", line)
 				cmd.Dir, cmd.Env = l.dir, []string{"PATH=" + p.dir + ":" + systemPath}
 				cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
 				out, _ := cmd.CombinedOutput()
@@ -305,7 +306,8 @@ func TestAnyKindOfInput(t *testing.T) {
 				if _, err := os.Stat(l.file("a")); err == nil {
 					lines = string(l.whole("a"))
 				}
-				got := fmt.Sprintf("%s%s, %d bytes %.40q", out, ending(cmd.ProcessState), len(lines), lines)
+				said := strings.ReplaceAll(string(out), l.dir, "DIR")
+				got := fmt.Sprintf("%s%s, %d bytes %.40q", said, ending(cmd.ProcessState), len(lines), lines)
 				if p.name == old.name {
 					want = got
 				} else if got != c.warning+want {

@@ -18,41 +18,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // neverStop is for runUntil: after all that a multilog does.
 const neverStop = 1 << 30
-
-// A count is what became of the lines of a flood.
-type count struct{ lost, doubled, torn int }
-
-// counted compares what a log has, in whatever order, with or without time stamps.
-func (f *flood) counted(log string) (c count) {
-	seen := map[string]int{}
-	for line := range bytes.Lines(f.whole(log)) {
-		text, _ := bytes.CutSuffix(line, []byte("\n"))
-		if isLabel(text) && len(text) > 25 {
-			text = text[26:]
-		}
-		seen[string(text)]++
-	}
-	for _, line := range f.lines {
-		n := seen[string(line)]
-		delete(seen, string(line))
-		if n == 0 {
-			c.lost++
-		} else {
-			c.doubled += n - 1
-		}
-	}
-	for _, n := range seen {
-		c.torn += n
-	}
-	return c
-}
 
 // Another script.
 
@@ -121,7 +92,7 @@ func TestErrorsWhileTheNextOneStartsLoseNothing(t *testing.T) {
 	said := regexp.MustCompile(`\A(multilog: (warning|fatal): (unable to [^\n]*: input/output error|out of memory)\n)*\z`)
 	crowd := newCrowd()
 	defer crowd.Wait()
-	for _, call := range []string{"openat", "read", "pread64", "readv", "write", "pwrite64", "tee", "ftruncate", "fsync", "renameat2", "linkat", "fchmod", "mmap", "pipe2", "statx"} {
+	for _, call := range []string{"openat", "read", "pread64", "readv", "write", "pwrite64", "tee", "ftruncate", "fsync", "renameat2", "fchmod", "mmap", "pipe2", "statx"} {
 		for when := 1; when <= 6; when++ {
 			crowd.run(t, fmt.Sprint(call, " ", when), func(t *testing.T) {
 				for _, stop := range []int{90, 110, 130, 150, 170, 190, 210} {
@@ -147,21 +118,6 @@ func TestErrorsWhileTheNextOneStartsLoseNothing(t *testing.T) {
 			})
 		}
 	}
-}
-
-// keptDisk mounts a small tmpfs that outlives every multilog, and returns its folder.
-func (f *flood) keptDisk(t testing.TB, options string) string {
-	t.Helper()
-	needRoot(t)
-	must(os.MkdirAll(f.file("full"), 0o755))
-	cmd := exec.Command("unshare", "--mount", "sh", "-c", `mount -t tmpfs -o "$1" none full && >full/ready && exec sleep 100`, "sh", options)
-	cmd.Dir = f.dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
-	must(cmd.Start())
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	full := fmt.Sprintf("/proc/%d/root%s/full", cmd.Process.Pid, f.dir)
-	eventually(t, "the disk", func() bool { return exists(full + "/ready") })
-	return full
 }
 
 // A multilog that waits for space is killed, the next one finds the disk full and is
@@ -219,6 +175,7 @@ func TestKilledWhileTheDiskIsFull(t *testing.T) {
 // The first multilog is started before there is a /proc, as early in the boot, is killed
 // with lines that it could not write, and the next one has a /proc; or the other way round.
 func TestProcComesAfterAKill(t *testing.T) {
+	need(t, "nsenter")
 	const without = `cd "$1" && mount -t tmpfs none /proc && shift && exec "$@"`
 	for _, first := range []bool{true, false} {
 		f := newFlood(t, uint64(firstSeed(t)), 500)
@@ -230,7 +187,7 @@ func TestProcComesAfterAKill(t *testing.T) {
 			if proc {
 				script = strings.Replace(script, "mount -t tmpfs none /proc && ", "", 1)
 			}
-			cmd := exec.Command("nsenter", "-t", keeper, "--mount", "unshare", "--mount", "sh", "-c", script, "sh", f.dir, filepath.Join(fused.dir, "multilog"), "n1000", "s16777215", "./full/a")
+			cmd := exec.Command("nsenter", "-t", keeper, "--mount", "--root", "unshare", "--mount", "sh", "-c", script, "sh", f.dir, filepath.Join(fused.dir, "multilog"), "n1000", "s16777215", "./full/a")
 			said, err := os.Create(f.file(fmt.Sprint("said", proc)))
 			must(err)
 			defer said.Close()
@@ -254,10 +211,7 @@ func TestProcComesAfterAKill(t *testing.T) {
 		cmd.Wait()
 		must(os.Remove(full + "/filler"))
 		cmd, said = start(first)
-		late := time.AfterFunc(patience, func() { cmd.Process.Kill() })
-		cmd.Wait()
-		late.Stop()
-		if got := ending(cmd.ProcessState); got != "exit 0" {
+		if got := endingInTime(cmd); got != "exit 0" {
 			t.Errorf("%s %s", got, textOf(said))
 		}
 		inside := &flood{logs: &logs{full}, lines: f.lines}
@@ -294,10 +248,7 @@ func TestNoMoreFilesOnTheDisk(t *testing.T) {
 		os.Remove(fmt.Sprint(full, "/file", i))
 	}
 	f.source.Close()
-	late := time.AfterFunc(patience, func() { cmd.Process.Kill() })
-	defer late.Stop()
-	cmd.Wait()
-	if got := ending(cmd.ProcessState); got != "exit 0" {
+	if got := endingInTime(cmd); got != "exit 0" {
 		t.Error(got)
 	}
 	inside := &flood{logs: &logs{full}, lines: f.lines}
@@ -321,25 +272,15 @@ func TestDirectoryIsRenamed(t *testing.T) {
 		must(os.Rename(f.file("a"), f.file("b")))
 		f.source.Write(f.add(100))
 		f.source.Close()
-		cmd.Wait()
+		end := endingInTime(cmd)
 		said.Close()
-		if got := textOf(said.Name()) + ending(cmd.ProcessState); got != "exit 0" {
+		if got := textOf(said.Name()) + end; got != "exit 0" {
 			t.Errorf("%s: %s", p.name, got)
 		}
 		if text := f.missing("b", false, func([]byte) bool { return true }); text != "" {
 			t.Errorf("%s: %s", p.name, text)
 		}
 	}
-}
-
-// reading opens the FIFO for reading alone.
-func (f *flood) reading(t testing.TB) *os.File {
-	t.Helper()
-	stdin, err := os.OpenFile(f.file("in"), os.O_RDONLY|unix.O_NONBLOCK, 0)
-	must(err)
-	t.Cleanup(func() { stdin.Close() })
-	must(unix.SetNonblock(int(stdin.Fd()), false))
-	return stdin
 }
 
 // The journal.
@@ -361,16 +302,39 @@ func TestJournalThatIsNone(t *testing.T) {
 	} {
 		f := newFlood(t, 1, 300)
 		must(os.Mkdir(f.file("a"), 0o755))
-		must(c.put(f.file("a/journal")))
+		must(c.put(f.file("a/.journal")))
 		f.fill(100)
 		got := f.run(t, fused, f.end(), "s4096", "n100", "./a")
 		said, whole := strings.CutSuffix(got, "exit 0")
-		if !whole || c.warns != regexp.MustCompile(`\Amultilog: warning: [^\n]*a/journal[^\n]*\n\z`).MatchString(said) || !c.warns && said != "" {
+		if !whole || c.warns != regexp.MustCompile(`\Amultilog: warning: [^\n]*a/.journal[^\n]*\n\z`).MatchString(said) || !c.warns && said != "" {
 			t.Errorf("%s: %q", c.name, got)
 		}
 		if text := f.missing("a", false, func([]byte) bool { return true }); text != "" {
 			t.Errorf("%s: %s", c.name, text)
 		}
+	}
+}
+
+// A multilog that goes on without its journal, and cannot remove the file, is killed: the
+// next one does not cut the log to what the journal says.
+func TestJournalThatCannotBeRemoved(t *testing.T) {
+	words := []string{"n1000", "./a"}
+	for _, without := range []string{"tee", "pipe2", "readv"} {
+		t.Run(without, func(t *testing.T) {
+			t.Parallel()
+			f := newFlood(t, 1, 300)
+			f.fill(50)
+			f.struck(t, f.end(), "fsync", 1, words...) // all is in the log, and the journal is there
+			inject := []string{without + ":error=EPERM", "unlinkat:error=EIO", "fsync:signal=KILL:when=1"}
+			got, said := f.traced(t, f.pipeOf(t, f.add(50)), inject, words...)
+			if got != "killed by killed" || !strings.Contains(said, "unable to remove "+f.file("a/.journal")+": input/output error\n") {
+				t.Errorf("%s, it says %q", got, said)
+			}
+			f.ends(t, f.pipeOf(t, f.add(50)), words...)
+			if text := f.missing("a", false, anyLine); text != "" {
+				t.Error(text)
+			}
+		})
 	}
 }
 

@@ -1,15 +1,15 @@
 package test
 
+// multilog does what daemontools' does, with random scripts and inputs and after every crash.
+//
 // Not tested in this file: kills (multilog_kill_test.go), trouble with the disk
 // (multilog_disk_test.go), what one action does by itself (the scripts multilog_*), a
 // processor that fails more than once (each time takes five seconds), speed, a machine
 // that goes down, and in patterns of F [.a.], [=a=] and classes that there are not.
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -18,208 +18,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
-	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 var scriptCount = flag.Int64("multilog.scripts", 0, "how many random scripts of multilog to compare with daemontools (default 300, in CI 2500)")
-
-// A logs is a directory in which multilogs run.
-type logs struct{ dir string }
-
-// newLogs makes one, on a tmpfs if there is one: every rotation waits for the disk.
-func newLogs(t testing.TB) *logs {
-	t.Helper()
-	top := "/dev/shm"
-	if unix.Access(top, unix.W_OK) != nil {
-		top = work
-	}
-	dir, err := os.MkdirTemp(top, "catena-multilog-")
-	must(err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	return &logs{dir}
-}
-
-func (l *logs) file(name string) string { return filepath.Join(l.dir, name) }
-
-// command is a multilog that dies with the test, and after a while by itself.
-func (l *logs) command(p path, words ...string) *exec.Cmd {
-	file := filepath.Join(p.dir, "multilog")
-	if p.name == arm64.name {
-		words = slices.Concat([]string{"-0", "multilog", file}, words)
-		file = "/usr/bin/" + qemu
-	}
-	cmd := exec.Command(file, words...)
-	cmd.Dir, cmd.Env = l.dir, []string{"PATH=" + systemPath}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
-	return cmd
-}
-
-// run feeds an input to a multilog and returns what it says and how it ends. What it
-// leaves running may hold its standard error.
-func (l *logs) run(t testing.TB, p path, stdin *os.File, words ...string) string {
-	t.Helper()
-	said, err := os.CreateTemp(l.dir, ".stderr-")
-	must(err)
-	defer said.Close()
-	must(os.Remove(said.Name()))
-	cmd := l.command(p, words...)
-	cmd.Stderr = said
-	if stdin != nil {
-		cmd.Stdin = stdin
-	}
-	must(cmd.Start())
-	late := time.AfterFunc(patience, func() { cmd.Process.Kill() })
-	defer late.Stop()
-	cmd.Wait()
-	text, err := io.ReadAll(io.NewSectionReader(said, 0, 1<<30))
-	must(err)
-	return string(text) + ending(cmd.ProcessState)
-}
-
-// regular is an open regular file with that content.
-func (l *logs) regular(content []byte) *os.File {
-	f, err := os.CreateTemp(l.dir, ".input-")
-	must(err)
-	must(os.Remove(f.Name()))
-	_, err = f.Write(content)
-	must(err)
-	_, err = f.Seek(0, io.SeekStart)
-	must(err)
-	return f
-}
-
-// piped is the end of a pipe through which the content comes in random pieces.
-func piped(content []byte, random *rand.Rand) *os.File {
-	r, w, err := os.Pipe()
-	must(err)
-	go func() {
-		defer w.Close()
-		for len(content) > 0 {
-			n := min(len(content), 1+random.IntN([]int{3, 100, 5000, 200000}[random.IntN(4)]))
-			if _, err := w.Write(content[:n]); err != nil {
-				return
-			}
-			content = content[n:]
-		}
-	}()
-	return r
-}
-
-// names lists the files of a log, the old ones first and in their order.
-func (l *logs) names(log string) (names []string) {
-	entries, err := os.ReadDir(l.file(log))
-	must(err)
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	return names
-}
-
-// whole is all the lines of a log, in their order.
-func (l *logs) whole(log string) (text []byte) {
-	for _, name := range l.names(log) {
-		if name[0] == '@' || name == "current" {
-			b, err := os.ReadFile(filepath.Join(l.dir, log, name))
-			must(err)
-			text = append(text, b...)
-		}
-	}
-	return text
-}
-
-// masked is a text with nothing but the @ of every label at the beginning of a line, in
-// capitals as well, which a processor may have made of it.
-func masked(text []byte) []byte {
-	out := make([]byte, 0, len(text))
-	for at, begins := 0, true; at < len(text); {
-		if begins && isLabel(text[at:]) {
-			out = append(out, '@')
-			at += 25
-		}
-		end := at + 1 + bytes.IndexByte(text[at:], '\n')
-		if begins = end > at; !begins {
-			end = len(text)
-		}
-		out = append(out, text[at:end]...)
-		at = end
-	}
-	return out
-}
-
-func isLabel(text []byte) bool {
-	if len(text) < 25 || text[0] != '@' {
-		return false
-	}
-	for _, c := range text[1:25] {
-		if (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'f') {
-			return false
-		}
-	}
-	return true
-}
-
-// A shown is a file as it is compared: labels are masked in its name and its content.
-type shown struct {
-	name string
-	text []byte
-}
-
-// shows is all that is in the directory.
-func (l *logs) shows() (all []shown) {
-	filepath.WalkDir(l.dir, func(name string, entry os.DirEntry, err error) error {
-		must(err)
-		info, err := entry.Info()
-		must(err)
-		short := strings.TrimPrefix(name, l.dir)
-		if at := strings.LastIndex(short, "/@"); at >= 0 && len(short) > at+26 {
-			short = short[:at+2] + short[at+26:]
-		}
-		file := shown{name: short + " " + info.Mode().String()}
-		if info.Mode().IsRegular() {
-			b, err := os.ReadFile(name)
-			must(err)
-			file.text = masked(b)
-		}
-		all = append(all, file)
-		return nil
-	})
-	return all
-}
-
-// showsDifference describes the first one.
-func showsDifference(got, want []shown) string {
-	for i := range max(len(got), len(want)) {
-		switch {
-		case i >= len(got):
-			return "missing " + want[i].name
-		case i >= len(want):
-			return "too much: " + got[i].name
-		case got[i].name != want[i].name:
-			return fmt.Sprintf("got %s, want %s", got[i].name, want[i].name)
-		}
-		if text := textDifference(got[i].text, want[i].text); text != "" {
-			return got[i].name + text
-		}
-	}
-	return ""
-}
-
-// textDifference shortens two texts to what is of interest.
-func textDifference(got, want []byte) string {
-	if bytes.Equal(got, want) {
-		return ""
-	}
-	same := 0
-	for same < min(len(got), len(want)) && got[same] == want[same] {
-		same++
-	}
-	part := func(b []byte) []byte { return b[max(0, same-30):min(len(b), same+50)] }
-	return fmt.Sprintf(": %d bytes, want %d; at %d\n got %q\nwant %q", len(got), len(want), same, part(got), part(want))
-}
 
 // Random scripts.
 
@@ -293,15 +95,6 @@ func (g *randomScript) pattern(stamped bool) (text string) {
 	return text
 }
 
-// alphabet are what most of a line is.
-var alphabet = func() (text []byte) {
-	random := rand.New(rand.NewPCG(1, 1))
-	for range 5000 {
-		text = append(text, byte('a'+random.IntN(20)))
-	}
-	return text
-}()
-
 // input is lines of such lengths as may matter: of a label with a line, of what is looked
 // at, of what is read and written at once.
 func (g *randomScript) input(small bool) (text []byte) {
@@ -342,6 +135,7 @@ func (g *randomScript) input(small bool) (text []byte) {
 // compare runs the script with daemontools and with catena. A log is gone on with by
 // either, so where there are several inputs the multilogs of catena's run may be theirs.
 func (g *randomScript) compare(t *testing.T) string {
+	needOld(t)
 	want, got := newLogs(t), newLogs(t)
 	defer os.RemoveAll(want.dir)
 	defer os.RemoveAll(got.dir)
@@ -366,15 +160,10 @@ func (g *randomScript) compare(t *testing.T) string {
 	return ""
 }
 
-func (l *logs) runWith(t testing.TB, p path, input []byte, words []string) string {
-	f := l.regular(input)
-	defer f.Close()
-	return l.run(t, p, f, words...)
-}
-
 // throughPipe compares all lines where the pieces are those of a pipe. Where a file ends
 // hangs on them, so no old file must be removed.
 func (g *randomScript) throughPipe(t *testing.T, p path) string {
+	needOld(t)
 	words := slices.DeleteFunc(slices.Clone(g.words), func(w string) bool { return w[0] == 'n' || w[0] == '!' })
 	at := slices.IndexFunc(words, func(w string) bool { return w[0] == '.' })
 	words = slices.Insert(words, at, "n1000000")
@@ -383,7 +172,7 @@ func (g *randomScript) throughPipe(t *testing.T, p path) string {
 		l := newLogs(t)
 		defer os.RemoveAll(l.dir)
 		r := piped(g.inputs[0], rand.New(rand.NewPCG(uint64(g.seed), 2)))
-		text := masked([]byte(l.run(t, p, r, words...)))
+		text := masked([]byte(likeOption.ReplaceAllString(l.run(t, p, r, words...), "")))
 		r.Close()
 		for _, log := range []string{"a", "b", "c"} {
 			if _, err := os.Stat(l.file(log)); err == nil {

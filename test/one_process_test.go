@@ -3,8 +3,9 @@ package test
 // svscan -1: one process that supervises all services of a directory.
 //
 // Not tested in this file: what it has in common with supervise, which is the same code
-// (supervise_test.go, adopt_test.go, adopt_state_test.go); directories and names, which
-// it has in common with svscan (svscan_test.go); services with flag-kill-descendants
+// (supervise_states_test.go, supervise_commands_test.go, adopt_test.go,
+// adopt_state_test.go); directories and names, which it has in common with svscan
+// (svscan_names_test.go, svscan_services_test.go); services with flag-kill-descendants
 // (descendants_test.go); signals for groups (group_test.go); memory.
 
 import (
@@ -26,34 +27,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// alone waits until each of these directories has one process, and tells which; none of
-// them is a supervisor.
-func (y *yard) alone(dirs ...string) map[string]int {
-	y.t.Helper()
-	var pids map[string]int
-	y.await(fmt.Sprintf("%.300q up", dirs), func() bool {
-		pids = map[string]int{}
-		all := y.pairs()
-		for _, d := range dirs {
-			if p := all[d]; len(p.others) == 1 && p.supervisors == nil {
-				pids[d] = p.others[0]
-			}
-		}
-		return len(pids) == len(dirs)
-	})
-	return pids
-}
-
-// process is what runs at a pid.
-func (y *yard) process(pid int) tenant {
-	p, _ := y.look(pid)
-	return p
-}
-
 func TestOneProcessSupervisesServicesAndLogs(t *testing.T) {
 	t.Parallel()
 	y := newYard(t, oneProcess)
-	finish := "#!/bin/sh\necho \"$PWD $*\" >>\"$TOP/finished\"\n"
+	finish := "#!/bin/sh\necho \"$PWD $1 $2 $3\" >>\"$TOP/finished\"\n"
 	a, b := y.add("a", sleeps), y.add("b", "#!/bin/sh\necho begun; exec sleep 1000\n", "#!/bin/sh\nexec cat >>../lines\n")
 	for _, dir := range []string{a, b, b + "/log"} {
 		must(os.WriteFile(dir+"/finish", []byte(finish), 0o755))
@@ -88,9 +65,8 @@ func TestOneProcessSupervisesServicesAndLogs(t *testing.T) {
 	y.do("svc", "-u", a)
 	y.alone(a)
 	for dir, name := range map[string]string{a: "a", b: "b", b + "/log": "b/log"} {
-		if want := dir + " 256 15 " + name + "\n"; !strings.Contains(textOf(y.top+"/finished"), want) {
-			t.Errorf("finish has not noted %q:\n%s", want, textOf(y.top+"/finished"))
-		}
+		want := dir + " 256 15 " + name + "\n" // of a finish that may have been one of the other processes
+		y.await("a note of "+want, func() bool { return strings.Contains(textOf(y.top+"/finished"), want) })
 	}
 	// One that is taken out is forgotten, and may come again.
 	hidden := filepath.Join(y.scan, ".b")
@@ -193,13 +169,6 @@ func TestSvscanOfOneProcessAndSvscanFollowEachOther(t *testing.T) {
 var systemCallKills = flag.Int("one.kills", 36, "moments in which to kill svscan -1 and its child")
 
 // Descriptors.
-
-// descriptors counts those of a process.
-func descriptorsOf(pid int) int {
-	list, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-	must(err)
-	return len(list)
-}
 
 // What it raises for itself the services do not get.
 func TestOneProcessRaisesItsLimitOfDescriptorsAndNotThatOfServices(t *testing.T) {
@@ -315,19 +284,6 @@ func TestOneProcessWithTooFewDescriptors(t *testing.T) {
 			y.saysNothing()
 		})
 	}
-}
-
-// pidInside is the pid of a process in its own namespace.
-func (y *yard) pidInside(pid int) int {
-	_, pids, _ := strings.Cut(textOf(fmt.Sprintf("/proc/%d/status", pid)), "\nNSpid:\t")
-	pids, _, _ = strings.Cut(pids, "\n")
-	f := strings.Fields(pids)
-	if len(f) == 0 {
-		return 0
-	}
-	n, err := strconv.Atoi(f[len(f)-1])
-	must(err)
-	return n
 }
 
 // Descriptors that svscan has inherited reach the services, closed ones are closed there,
@@ -620,7 +576,7 @@ func TestOneProcessAndItsChildAreKilledAtSystemCalls(t *testing.T) {
 		h.runsOnce(t)
 	}
 	parent, child, fork := 0, 0, 0
-	for _, line := range quiet(said) {
+	for _, line := range quiet(t, said) {
 		switch {
 		case strings.HasPrefix(line, "stop parent "):
 			parent++
@@ -666,34 +622,22 @@ func TestOneProcessAndItsChildAreKilledAtSystemCalls(t *testing.T) {
 func TestAChildThatIsKilledLeavesNoDescriptorsToOneProcess(t *testing.T) {
 	needRoot(t)
 	// What is open for a moment is none of them.
-	descriptors := func(r *row, pid int) (all []string) {
+	descriptors := func(t *testing.T, r *row, pid int) (all []string) {
 		h := r.homes[0]
 		h.runsOnce(t)
-		for i := range 20 {
-			var now []string
-			files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
-			must(err)
-			for _, f := range files {
-				link, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, f.Name()))
-				now = append(now, f.Name()+" "+strings.ReplaceAll(link, h.top, "@"))
-			}
-			if i == 0 || len(now) < len(all) {
-				all = now
-			}
-			time.Sleep(5 * time.Millisecond)
+		idle(t, pid)
+		files, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		must(err)
+		for _, f := range files {
+			link, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, f.Name()))
+			all = append(all, f.Name()+" "+strings.ReplaceAll(link, h.top, "@"))
 		}
 		return all
-	}
-	parentIn := func(lines []string) (pid int) {
-		for _, l := range lines {
-			fmt.Sscanf(l, "parent %d", &pid)
-		}
-		return pid
 	}
 	r := newRow(t, 1)
 	said, _ := r.cut(t)
 	r.homes[0].runsOnce(t)
-	lines := quiet(said)
+	lines := quiet(t, said)
 	child := 0
 	for _, l := range lines {
 		if strings.HasPrefix(l, "stop child ") {
@@ -703,7 +647,7 @@ func TestAChildThatIsKilledLeavesNoDescriptorsToOneProcess(t *testing.T) {
 	if child < 6 {
 		t.Fatalf("only %d stops", child)
 	}
-	want := descriptors(r, parentIn(lines))
+	want := descriptors(t, r, parentIn(lines))
 	crowd := newCrowd()
 	defer crowd.Wait()
 	for n := 1; n <= child; n++ {
@@ -711,23 +655,29 @@ func TestAChildThatIsKilledLeavesNoDescriptorsToOneProcess(t *testing.T) {
 			r := newRow(t, 1)
 			said, _ := r.cut(t, fmt.Sprint("child=", n))
 			pid := parentIn(hears(t, said, "cut"))
-			if got := descriptors(r, pid); len(got) > len(want) {
+			if got := descriptors(t, r, pid); len(got) > len(want) {
 				t.Errorf("descriptors\n%q, want\n%q", got, want)
 			}
 		})
 	}
 }
 
-// quiet reads what cut says until it says nothing for a while.
-func quiet(said chan string) (lines []string) {
-	for {
-		select {
-		case line := <-said:
-			lines = append(lines, line)
-		case <-time.After(200 * time.Millisecond):
-			return lines
+// quiet reads what cut says until the process that it has started has nothing more to do.
+func quiet(t testing.TB, said chan string) (lines []string) {
+	t.Helper()
+	eventually(t, "quiet", func() bool {
+		pid := parentIn(lines)
+		quiet := waits(pid) == forever && stateOf(pid) == "S" // and has been before what is read now
+		for {
+			select {
+			case line := <-said:
+				lines, quiet = append(lines, line), false
+			default:
+				return quiet
+			}
 		}
-	}
+	})
+	return lines
 }
 
 // svscan -1 is killed again and again while it starts 200 services; the last one has all
@@ -776,6 +726,7 @@ func TestOneProcessIsKilledWhileItStarts200Services(t *testing.T) {
 	})
 	pids := y.alone(dirs...)
 	for _, d := range dirs {
+		y.await("a note in "+d, func() bool { return strings.HasSuffix(textOf(d+"/log"), "\n") })
 		log := strings.Fields(textOf(d + "/log"))
 		if len(log) != 2 || log[0] != "start" || log[1] != strconv.Itoa(y.pidInside(pids[d])) {
 			t.Errorf("%s: %q, and %d runs", d, log, y.pidInside(pids[d]))
@@ -793,15 +744,6 @@ func TestOneProcessIsKilledWhileItStarts200Services(t *testing.T) {
 			t.Errorf("on standard error: %s", line)
 		}
 	}
-}
-
-// statusPid is the process that a status shows.
-func (y *yard) statusPid(dir string) int {
-	b := textOf(dir + "/supervise/status")
-	if len(b) != 18 {
-		return 0
-	}
-	return int(b[12]) | int(b[13])<<8 | int(b[14])<<16 | int(b[15])<<24
 }
 
 // Both watch what the other has; when one is killed the other takes it all.

@@ -1,5 +1,7 @@
 package test
 
+// Random chains in random states answer as daemontools do, to the byte.
+//
 // Not tested in this file: what daemontools do not have, that is every option
 // which catena adds; the answers that differ on purpose, which are listed at
 // the generator; arm64; limits under which only some of the programs in a chain
@@ -11,6 +13,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strconv"
@@ -18,10 +21,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// hint is what catena says beyond 0.76 when a program that is there cannot be run.
+var hint = regexp.MustCompile(` \((its interpreter /no/such/interpreter|the variable .* has \d+ bytes)\)`)
 
 var chainCount = flag.Int64("chains", 0, "how many random chains to compare with daemontools (default 400, in CI 3000)")
 
@@ -53,18 +58,6 @@ func TestRandomChainsAnswerAsDaemontools(t *testing.T) {
 	}
 }
 
-func firstSeed(t *testing.T) int64 {
-	s := os.Getenv("CATENA_SEED")
-	if s == "" {
-		return time.Now().UnixNano()
-	}
-	seed, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return seed
-}
-
 func chainsToTry() int64 {
 	switch {
 	case *chainCount > 0:
@@ -85,6 +78,8 @@ func chainsToTry() int64 {
 //   - a symbolic link in an env directory that leads nowhere, for which 0.76
 //     takes the contents of the file before it
 //   - a number above 2^64-1 for softlimit, which 0.76 counts modulo 2^64
+//   - a program whose interpreter is missing, or a variable that is too long, after which
+//     catena names that (compare takes it away)
 //   - control bytes and invalid UTF-8 in names, which catena's messages escape
 //   - an unknown account where no process may start: catena says that it cannot
 //     ask the name service, which it runs as a program
@@ -189,7 +184,9 @@ func (g *randomChain) compare(t *testing.T, old path, programs string) (want out
 		paths = append(paths, plain)
 	}
 	for _, p := range paths {
-		if text := difference(want, g.run(t, p, programs)); text != "" {
+		got := g.run(t, p, programs)
+		got.stderr = hint.ReplaceAllString(got.stderr, "")
+		if text := difference(want, got); text != "" {
 			return want, p.name + " differs from daemontools\n" + text
 		}
 	}

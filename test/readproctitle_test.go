@@ -1,5 +1,8 @@
 package test
 
+// readproctitle shows the end of what it has read, and svscanboot starts it with svscan as the
+// first programs of a machine.
+//
 // Not tested in this file: what readproctitle does with single words and bytes (the
 // scripts readproctitle_*); how fast it is; svscan itself; the inits that start it.
 
@@ -194,6 +197,7 @@ func TestSvscanbootTakesOverWhatAKilledOneHasLeft(t *testing.T) {
 	printf '#!/bin/sh\necho $$ >>/starts\nexec sleep 1000\n' | add t
 	/svscanboot & boot=$!
 	svwait service/s service/t
+	await '[ "$(cat starts 2>/dev/null | wc -l)" = 2 ]'
 	kill -9 $boot
 	wait $boot 2>dev/null
 	/svscanboot & boot=$!
@@ -210,7 +214,7 @@ func TestSvscanbootGoesToTheDocumentedPlace(t *testing.T) {
 	onMachine(t, `
 	shows() {
 		"$@" & boot=$!
-		await '[ -n "$(called svscan)" ]'
+		await '[ -n "$(called svscan)" ] && grep -q "^SigBlk:.*[1-9a-f]" /proc/$(called svscan)/status' # it catches TERM
 		words $boot; echo
 		kill $boot; wait $boot
 	}
@@ -225,6 +229,7 @@ func TestSvscanbootGoesToTheDocumentedPlace(t *testing.T) {
 	/svscanboot ''; echo exited $?
 	/svscanboot -x; echo exited $?
 	/svscanboot etc tmp; echo exited $?
+	/svscanboot nowhere 2 3 4 5 6 7 8 9 10; echo exited $?
 	`, `svscan /service 
 svscan /etc/service 
 svscan tmp 
@@ -238,13 +243,23 @@ svscanboot: usage: svscanboot [-1] [dir]
 exited 100
 svscanboot: usage: svscanboot [-1] [dir]
 exited 100
+svscanboot: usage: svscanboot [-1] [dir]
+exited 100
 `)
+}
+
+func TestSvscanbootHelps(t *testing.T) {
+	t.Parallel()
+	out, err := exec.Command(filepath.Join(root, "init", "svscanboot"), "--help").Output()
+	if err != nil || !strings.HasPrefix(string(out), "usage: "+strings.Join(strings.Fields(pageSynopsis(t, "svscanboot")), " ")+"\n") {
+		t.Errorf("%v %s", err, out)
+	}
 }
 
 func TestSvscanbootSaysThatAToolIsMissing(t *testing.T) {
 	onMachine(t, `
 	mkdir some
-	cp -P command/svscan command/pgrphack some
+	cp -P command/catena command/svscan command/pgrphack some
 	umount command
 	mv some/* command
 	[ ! -e usr/bin/readproctitle ] || mount --bind dev/null usr/bin/readproctitle
@@ -294,7 +309,7 @@ func TestScriptsForInitAreClean(t *testing.T) {
 		}
 	}
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
-		t.Skip("the unit is not verified: systemd is not installed") // nor need be, in CI
+		skipHere(t, "systemd-analyze is not installed") // nor need be, in CI
 	}
 	out, err := exec.Command("systemd-analyze", "verify", "--man=no", filepath.Join(root, "init", "catena.service")).CombinedOutput()
 	if err != nil || len(out) > 0 {

@@ -46,8 +46,6 @@ func jumps(seed uint64) func(callEnd) {
 	}
 }
 
-var supervise = func() string { return filepath.Join(fused.dir, "supervise") }
-
 // It is started again a second after its last start, no sooner and not in a day.
 func TestClockThatIsSetDoesNotChangeTheDelay(t *testing.T) {
 	t.Parallel()
@@ -101,6 +99,7 @@ func TestClockThatIsSetDoesNotKeepAServiceFromBeingTakenOver(t *testing.T) {
 // seconds wants what svstat prints to be at most a day: 0 if the label is of the future.
 func (h *home) seconds(t testing.TB) {
 	t.Helper()
+	needOld(t)
 	const some = 3600 // or as long as the test has run
 	possible := func(text string) bool {
 		n, err := strconv.ParseUint(text, 10, 64)
@@ -195,8 +194,9 @@ func TestTimeNamespacesAreTheSameBoot(t *testing.T) {
 				h.runsOnce(t)
 				h.svc(t, fused, "h")
 				eventually(t, "HUP", func() bool { return h.state().signals == " 1" }, h.explain)
+				n := len(h.starts())
 				h.svc(t, fused, "t")
-				h.up(t, len(h.starts())+1) // and that is not in a million seconds
+				h.up(t, n+1) // and that is not in a million seconds
 			})
 		}
 	}

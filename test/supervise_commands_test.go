@@ -1,5 +1,7 @@
 package test
 
+// Commands to a supervisor: what ours does otherwise than 0.76, and floods of them.
+//
 // Not tested in this file: that commands do what they do in 0.76
 // (supervise_interop_test.go), what svc prints when it is called wrongly (the scripts
 // svc_*), and how fast anything is.
@@ -10,8 +12,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -133,10 +133,7 @@ func TestFloodOfCommands(t *testing.T) {
 			control := h.control(t)
 			_, err := control.Write(append(flood, "cu"...))
 			must(err)
-			eventually(t, "the end of the flood", func() bool {
-				unread, err := unix.IoctlGetInt(int(control.Fd()), unix.TIOCINQ)
-				return err == nil && unread == 0
-			})
+			eventually(t, "the end of the flood", func() bool { return unread(control) == 0 })
 			eventually(t, "want up", func() bool { return string(h.status()[16:]) == "\x00u" })
 			if got := h.state(); got.starts != 1 || got.overlaps != 0 || !s.running() {
 				t.Errorf("%s starts, %s", got, s.said())
@@ -263,10 +260,7 @@ func (h *home) flood(t testing.TB, random *rand.Rand, size int, letters string) 
 		})
 	}
 	wait.Wait()
-	eventually(t, "the end of the flood", func() bool {
-		unread, err := unix.IoctlGetInt(int(control.Fd()), unix.TIOCINQ)
-		return err == nil && unread == 0
-	})
+	eventually(t, "the end of the flood", func() bool { return unread(control) == 0 })
 }
 
 // after writes the last letters and waits until the processes and the files are as the
@@ -278,36 +272,21 @@ func (h *home) after(t testing.TB, last string) {
 	if end == 'u' {
 		wanted = 1
 	}
+	// All at the same time: a process may have been killed that has yet to die.
 	eventually(t, "what "+last+" wants", func() bool {
-		b := h.status()
-		return len(b) == 18 && b[17] == end && b[16] == 0 && len(h.processes()) == wanted && (wanted == 0) == (h.pid() == 0)
-	}, h.explain)
-	pid, _, finish := h.record()
-	if wanted == 1 && (pid != h.pid() || finish || !slices.Equal(h.processes(), []int{pid})) {
-		t.Errorf("record of %d, finish %v, but %v run; %s", pid, finish, h.processes(), h.explain())
-	}
-	if got := h.tool(t, fused, "svstat", "s"); !strings.HasPrefix(got, "s: up (pid ") && wanted == 1 || !strings.HasPrefix(got, "s: down ") && wanted == 0 {
-		t.Errorf("svstat: %q", got)
-	}
-}
-
-// processes are those of the service: all in its directory but the supervisor.
-func (h *home) processes() (pids []int) {
-	dir, err := filepath.EvalSymlinks(h.service())
-	must(err)
-	all, err := os.ReadDir("/proc")
-	must(err)
-	for _, p := range all {
-		pid, err := strconv.Atoi(p.Name())
-		if err != nil {
-			continue
+		b, running := h.status(), h.processes()
+		pid, _, finish := h.record()
+		if len(b) != 18 || b[17] != end || b[16] != 0 || len(running) != wanted || (wanted == 0) != (h.pid() == 0) {
+			return false
 		}
-		cwd, _ := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
-		if name := textOf(fmt.Sprintf("/proc/%d/comm", pid)); cwd == dir && name != "supervise\n" && name != "" {
-			pids = append(pids, pid)
+		if wanted == 1 && (pid != h.pid() || finish || running[0] != pid) {
+			return false
 		}
-	}
-	return pids
+		return strings.HasPrefix(h.tool(t, fused, "svstat", "s"), map[int]string{0: "s: down ", 1: "s: up (pid "}[wanted])
+	}, func() string {
+		pid, _, finish := h.record()
+		return fmt.Sprintf("record of %d, finish %v, and %v run; svstat: %s%s", pid, finish, h.processes(), h.tool(t, fused, "svstat", "s"), h.explain())
+	})
 }
 
 // footprint is what a process has: memory of its own, to the page, and descriptors.

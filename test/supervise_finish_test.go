@@ -1,5 +1,7 @@
 package test
 
+// finish: what it is told, that nothing runs beside it, its time, and what its exit code says.
+//
 // Not tested in this file: which states there are (supervise_states_test.go), and what
 // timeout-finish may hold (supervise_rubbish_test.go).
 
@@ -12,23 +14,6 @@ import (
 
 	"golang.org/x/sys/unix"
 )
-
-// finish makes ./finish.
-func (h *home) finish(text string) { script(h.file("finish"), "#!/bin/sh\n"+text) }
-
-// gate is a FIFO on which scripts of the service can wait for a line. It is open, so
-// that nobody waits for somebody to open it.
-func (h *home) gate(t testing.TB) *os.File {
-	t.Helper()
-	must(unix.Mkfifo(h.file("gate"), 0o666))
-	f, err := os.OpenFile(h.file("gate"), os.O_RDWR, 0)
-	must(err)
-	t.Cleanup(func() {
-		f.WriteString("\n")
-		f.Close()
-	})
-	return f
-}
 
 func TestFinishIsToldHowTheServiceEnded(t *testing.T) {
 	crowd := newCrowd()
@@ -55,7 +40,7 @@ func TestFinishIsToldHowTheServiceEnded(t *testing.T) {
 			eventually(t, "want down", func() bool { return h.state().want == 'd' }, h.explain)
 			here, err := filepath.EvalSymlinks(h.service())
 			must(err)
-			if got, want := textOf(h.file("told")), "./finish 3 "+c.want+" s\n"+here+"\n0\n"; got != want {
+			if got, want := textOf(h.file("told")), fmt.Sprintf("./finish 4 %s s %d\n%s\n0\n", c.want, h.remembers().last, here); got != want {
 				t.Errorf("finish was told\n%s, want\n%s", got, want)
 			}
 			h.svc(t, fused, "x")
@@ -146,7 +131,7 @@ func TestFinishThatHangs(t *testing.T) {
 	for _, c := range []struct {
 		timeout string
 		killed  bool // the supervisor
-	}{{"50", false}, {"50", true}, {"0", false}, {"0", true}} {
+	}{{"1000", false}, {"1000", true}, {"0", false}, {"0", true}} {
 		crowd.run(t, fmt.Sprintf("%s ms, supervisor killed: %v", c.timeout, c.killed), func(t *testing.T) {
 			h := newHome(t, "")
 			gate := h.gate(t)
@@ -239,7 +224,7 @@ func TestFinishThatCannotBeExecuted(t *testing.T) {
 func TestServiceThatEndedUnseenHasItsFinish(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, "")
-	h.finish(`echo "finish $*" >>log`)
+	h.finish(`echo "finish $1 $2 $3" >>log`)
 	s := h.supervise(t, fused)
 	for n := 1; n < 4; n++ {
 		h.up(t, n)
@@ -253,4 +238,18 @@ func TestServiceThatEndedUnseenHasItsFinish(t *testing.T) {
 		}
 	}
 	h.obeys(t, s)
+}
+
+// A supervisor that is told to exit does so when finish has ended, and not later.
+func TestSupervisorExitsAfterFinish(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, "")
+	h.finish("exit 0")
+	must(os.WriteFile(h.file("timeout-finish"), []byte("0\n"), 0o644)) // nothing else wakes it
+	s := h.supervise(t, fused)
+	h.up(t, 1)
+	h.svc(t, fused, "dx")
+	if got := s.exit(t); got != "exit 0" {
+		t.Errorf("supervise: %s", got)
+	}
 }

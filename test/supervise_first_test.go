@@ -1,5 +1,7 @@
 package test
 
+// The first start in a new directory, in which a call fails or there is no room.
+//
 // Not tested in this file: kills during the first start (adopt_kills_test.go,
 // one_process_test.go); what a run script sees (testdata/script/svscan_first_start_is_seen).
 
@@ -24,6 +26,7 @@ func TestFirstStartInWhichACallFails(t *testing.T) {
 	undisturbed := newHome(t, "")
 	s := undisturbed.supervise(t, fused)
 	undisturbed.up(t, 1)
+	idle(t, s.Process.Pid)
 	want := [2]int{descriptorsOf(s.Process.Pid), descriptorsOf(undisturbed.pid())}
 	crowd := newCrowd()
 	defer crowd.Wait()
@@ -52,6 +55,7 @@ func TestFirstStartInWhichACallFails(t *testing.T) {
 			}
 			h.up(t, 1)
 			supervisor := childOf(t, s.Process.Pid)
+			idle(t, supervisor)
 			if got := [2]int{descriptorsOf(supervisor), descriptorsOf(h.pid())}; got != want {
 				t.Errorf("supervisor and service have %d descriptors, want %d", got, want)
 			}
@@ -67,15 +71,6 @@ func TestFirstStartInWhichACallFails(t *testing.T) {
 			h.obeys(t, s)
 		})
 	}
-}
-
-// childOf is the one child of a process.
-func childOf(t testing.TB, pid int) (child int) {
-	t.Helper()
-	if n, err := fmt.Sscan(textOf(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid)), &child); n != 1 {
-		t.Fatal(err)
-	}
-	return child
 }
 
 // Nothing is started that it then could not supervise.
@@ -149,7 +144,7 @@ func TestFirstStartOnADiskWithoutRoom(t *testing.T) {
 		disk := filepath.Join(h.top, "disk")
 		must(os.Mkdir(disk, 0o755))
 		if err := unix.Mount("none", disk, "tmpfs", 0, fmt.Sprint("size=64k,nr_inodes=", inodes)); err != nil {
-			t.Skip("no file system can be mounted here: ", err)
+			skipHere(t, fmt.Sprint("no file system can be mounted here: ", err))
 		}
 		t.Cleanup(func() { unix.Unmount(disk, unix.MNT_DETACH) })
 		dir := filepath.Join(disk, "s")

@@ -1,5 +1,8 @@
 package test
 
+// supervise, svc, svstat and svscan of either kind work with those of the other, and do the
+// same.
+//
 // Not tested in this file: what ours does otherwise than 0.76 (supervise_commands_test.go
 // and the rest), signals that come with a start.
 
@@ -177,29 +180,6 @@ func oneByOne(t *testing.T, seed uint64, keeper, driver path) {
 	}
 }
 
-// sameStatus compares what the svstat of each path prints. A second may end
-// between two of them.
-func (h *home) sameStatus(t testing.TB, dirs ...string) {
-	t.Helper()
-	if dirs == nil {
-		dirs = []string{"s"}
-	}
-	var want, got string
-	for range 20 {
-		for _, p := range []path{fused, plain} {
-			want = h.tool(t, old, "svstat", dirs...)
-			if got = h.tool(t, p, "svstat", dirs...); got != want {
-				break
-			}
-		}
-		if got == want {
-			return
-		}
-	}
-	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
-	t.Errorf("svstat prints\n%s\nwant\n%s", strings.Join(missing(g, w, "  "), "\n"), strings.Join(missing(w, g, "  "), "\n"))
-}
-
 // What svc writes at once is taken one after the other. Not among these is what
 // 0.76 does this way or that way: commands after one that kills the service; nor
 // signals that come with a start and that the service must be there to see: 0.76
@@ -318,6 +298,7 @@ func TestDebiansSvscanRunsOurs(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	needOld(t)
+	need(t, "unshare")
 	h := newHome(t, "")
 	must(os.WriteFile(h.file("down"), nil, 0o644))
 	// Its supervisors die with the namespace.

@@ -1,5 +1,7 @@
 package test
 
+// A supervisor that reaches a limit says so once, obeys, and goes on when there is more.
+//
 // Not tested in this file: svscan, disks that are full (supervise_trouble_test.go).
 
 import (

@@ -1,5 +1,7 @@
 package test
 
+// The files by which a directory says how its service is kept: signals, times, readiness.
+//
 // Not tested in this file: finish and its time (supervise_finish_test.go), files that
 // hold rubbish (supervise_rubbish_test.go), svwait (the scripts svwait_*).
 
@@ -30,10 +32,6 @@ func (h *home) says(t testing.TB) (s says) {
 		t.Fatalf("svstat -j: %v, %q", err, text)
 	}
 	return s
-}
-
-func (h *home) option(name, value string) {
-	must(os.WriteFile(h.file(name), []byte(value), 0o644))
 }
 
 // Every name, with and without SIG, and every number; it is read when d comes.
@@ -91,7 +89,7 @@ func TestTimeoutKill(t *testing.T) {
 		{"it does not end", "deaf", "d", "50", 9},
 		{"it is paused", "deaf", "pd", "50", 9},
 		{"again and again", "deaf", "ddd", "300", 9},
-		{"it ends", "", "d", "1500", -1},
+		{"it ends", "", "d", "100000", -1},
 		{"no time", "deaf", "d", "0", 0},
 	} {
 		crowd.run(t, c.name, func(t *testing.T) {
@@ -179,6 +177,62 @@ func TestNotificationFD(t *testing.T) {
 			eventually(t, "waiting for ever", s.blocked)
 			if h.says(t).Ready {
 				t.Error("it is ready")
+			}
+			h.obeys(t, s)
+		})
+	}
+}
+
+// A service that is not ready when its supervisor is killed says so to the next one, also
+// if it does that, and closes its descriptor, while there is none.
+func TestReadinessAcrossSupervisors(t *testing.T) {
+	crowd := newCrowd()
+	defer crowd.Wait()
+	const said, notSaid = "echo >&3;", "printf ready >&3;"
+	for _, c := range []struct {
+		text    string
+		between bool // it is written while there is no supervisor
+		ready   bool
+	}{
+		{said, false, true}, {said, true, true}, {said + " exec 3>&-;", true, true}, {said + " exec 3>&-;", false, true},
+		{"exec 3>&-;", true, false}, {notSaid, false, false},
+	} {
+		crowd.run(t, fmt.Sprint(c.text, " between: ", c.between), func(t *testing.T) {
+			h := newHome(t, "")
+			gate := h.gate(t)
+			h.option("notification-fd", "3\n")
+			h.run("#!/bin/sh\nread line <gate; " + c.text + " exec " + tally() + "\n")
+			s := h.supervise(t, fused)
+			eventually(t, "a process", func() bool { return h.pid() != 0 })
+			pid := h.pid()
+			s.kill()
+			tells := func() {
+				gate.WriteString("\n")
+				eventually(t, "the service", func() bool { return len(h.starts()) == 1 }, h.explain)
+			}
+			if c.between {
+				tells()
+			}
+			s = h.adopted(t, fused)
+			if !c.between {
+				if h.says(t).Ready {
+					t.Error("it is ready before it says so")
+				}
+				tells()
+			}
+			if c.ready {
+				eventually(t, "ready", func() bool { return h.says(t).Ready })
+				if got := h.tool(t, fused, "svwait", "-r", "-t", "1000", "s"); got != "exit 0" {
+					t.Errorf("svwait: %s", got)
+				}
+			} else {
+				eventually(t, "waiting for ever", s.blocked)
+				if h.says(t).Ready {
+					t.Error("it is ready")
+				}
+			}
+			if now := h.pid(); now != pid {
+				t.Errorf("%d became %d", pid, now)
 			}
 			h.obeys(t, s)
 		})

@@ -25,10 +25,6 @@ import (
 
 var rubbishCases = flag.Int("cases", 150, "how many directories with rubbish to try of each kind")
 
-// somebody is a uid that nobody else has: what these supervisors might do to strangers,
-// they cannot.
-const somebody = 54322
-
 // superviseAsSomebody starts a supervisor of that uid.
 func (h *home) superviseAsSomebody(t testing.TB) *supervisor {
 	t.Helper()
@@ -121,10 +117,13 @@ func TestOptionsThatAreRubbish(t *testing.T) {
 					wants[file] = "supervise: warning: no number in s/" + file + ": "
 				}
 			}
+			begun := time.Now()
 			s := h.superviseAsSomebody(t)
 			h.up(t, 1)
 			h.svc(t, fused, "d")
 			h.down(t)
+			const second = time.Second // a run that lived that long is not delayed
+			long := time.Since(begun) >= second
 			if got := h.state(); got.signals != " 15" && got.signals != " 18 15" || got.overlaps != 0 || got.starts != 1 {
 				t.Errorf("%s\n%s", made, h.explain())
 			}
@@ -135,6 +134,9 @@ func TestOptionsThatAreRubbish(t *testing.T) {
 			said := strings.SplitAfter(s.said(), "\n")
 			for file, want := range wants {
 				i := slices.IndexFunc(said, func(line string) bool { return strings.HasPrefix(line, want) })
+				if i < 0 && long && file == "max-restart-delay" {
+					continue
+				}
 				if i < 0 {
 					t.Errorf("not said of %s: %q", file, want)
 					continue
@@ -378,21 +380,4 @@ func TestLockThatIsNoFile(t *testing.T) {
 			}
 		})
 	}
-}
-
-func bindSocket(file string) error {
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return err
-	}
-	defer unix.Close(fd)
-	if len(file) > 100 {
-		dir, err := unix.Open(filepath.Dir(file), unix.O_PATH|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		defer unix.Close(dir)
-		file = fmt.Sprintf("/proc/self/fd/%d/%s", dir, filepath.Base(file))
-	}
-	return unix.Bind(fd, &unix.SockaddrUnix{Name: file})
 }

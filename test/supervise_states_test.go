@@ -1,5 +1,7 @@
 package test
 
+// Every step of a service from state to state is an arrow of the picture in ARCHITECTURE.md.
+//
 // Not tested in this file: what is wanted of a service, which is apart from its state.
 
 import (
@@ -11,7 +13,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -29,44 +30,62 @@ func TestThePictureOfTheStatesIsTheSameInBothPlaces(t *testing.T) {
 	}
 }
 
-// picture cuts out the two lines of it.
+// picture cuts it out, from its line "start" to its line "over".
 func picture(t *testing.T, file string) string {
 	t.Helper()
-	text := read(t, filepath.Join(root, file))
-	m := regexp.MustCompile(`(?m)^(?://\t)?(down ─.*)\n(?://\t)?( +└.*)$`).FindAllStringSubmatch(text, -1)
+	text := regexp.MustCompile(`(?m)^//\t?`).ReplaceAllString(read(t, filepath.Join(root, file)), "")
+	m := submatches(`(?ms)^( +start [^\n]*\ndown ─.*?\nover)$`, text)
 	if len(m) != 1 {
 		t.Fatalf("%s has %d pictures of the states", file, len(m))
 	}
-	return m[0][1] + "\n" + m[0][2]
+	return m[0]
 }
 
-// arrows reads the picture: a row of states with arrows between them, and below it an
-// arrow from a state to a later one.
+// arrows reads the picture: a row of phases with arrows between them, and below it an arrow
+// from two of them back to an earlier one. In the phase clearing a service is on its way:
+// what is published goes from up to the phase behind clearing.
 func arrows(t *testing.T) (list []string) {
 	t.Helper()
-	row, below, _ := strings.Cut(picture(t, "ARCHITECTURE.md"), "\n")
+	lines := strings.Split(picture(t, "ARCHITECTURE.md"), "\n")
+	row, below := lines[1], []rune(lines[3])
 	type place struct {
-		state string
+		phase string
 		at    int // in characters
 	}
 	var places []place
 	for _, m := range regexp.MustCompile(`(?:^|► )([a-z]+)(?: ─|$)`).FindAllStringSubmatchIndex(row, -1) {
 		places = append(places, place{row[m[2]:m[3]], len([]rune(row[:m[2]]))})
 	}
+	leads := map[string][]string{}
 	for i := range places[1:] {
-		list = append(list, places[i].state+" → "+places[i+1].state)
+		leads[places[i].phase] = append(leads[places[i].phase], places[i+1].phase)
 	}
-	over := func(corner string) string {
-		at := len([]rune(below[:strings.Index(below, corner)]))
+	over := func(at int) string {
 		for _, p := range places {
-			if p.at <= at && at < p.at+len(p.state) {
-				return p.state
+			if p.at <= at && at < p.at+len(p.phase) {
+				return p.phase
 			}
 		}
-		t.Fatalf("nothing stands over %s:\n%s\n%s", corner, row, below)
+		t.Fatalf("nothing stands over character %d:\n%s\n%s", at, row, string(below))
 		return ""
 	}
-	list = append(list, over("└")+" → "+over("┘"))
+	back := over(slices.Index(below, '└'))
+	for at, corner := range below {
+		if corner == '┴' || corner == '┘' {
+			leads[over(at)] = append(leads[over(at)], back)
+		}
+	}
+	for from, all := range leads {
+		for _, to := range all {
+			if to == "clearing" {
+				for _, behind := range leads[to] {
+					list = append(list, from+" → "+behind)
+				}
+			} else if from != "clearing" {
+				list = append(list, from+" → "+to)
+			}
+		}
+	}
 	slices.Sort(list)
 	return slices.Compact(list)
 }
@@ -120,20 +139,6 @@ func (w *watch) state(supervisor int) (state string, pid int) {
 		return "down", 0
 	}
 	return "", pid
-}
-
-// onlyChild is the child of a process, or 0.
-func onlyChild(pid int) int {
-	list, _ := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", pid))
-	child, _ := strconv.Atoi(strings.TrimSpace(string(list)))
-	return child
-}
-
-// inState tells whether a process is there, in one of some states of proc_pid_stat(5).
-func inState(pid int, states string) bool {
-	text := textOf(fmt.Sprintf("/proc/%d/stat", pid))
-	at := strings.LastIndexByte(text, ')') + 2
-	return pid != 0 && at < len(text) && strings.IndexByte(states, text[at]) >= 0
 }
 
 // settled waits until svstat -j says what the watch has seen last.

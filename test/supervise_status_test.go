@@ -1,5 +1,7 @@
 package test
 
+// The status is whole whenever it is read, and svstat shows it as Debian's does.
+//
 // Not tested in this file: what svstat says when it is called wrongly (the scripts
 // svstat_*).
 

@@ -1,15 +1,15 @@
 package test
 
+// svscan, supervisors, services and logs are killed in every combination: nothing runs twice,
+// and no line is lost.
+//
 // Not tested in this file: how much memory anything takes; loggers that lose what they
 // have read when they are killed.
 
 import (
-	"flag"
 	"fmt"
 	"math/rand"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,11 +17,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-)
-
-var (
-	killRounds = flag.Int("svscan.rounds", 12, "rounds of the kill matrix")
-	killSeed   = flag.Int64("svscan.seed", 0, "seed of the kill matrix; 0 takes the time")
 )
 
 // init makes this program the service and the logger of the kill matrix.
@@ -38,67 +33,6 @@ func init() {
 		return
 	}
 	os.Exit(0)
-}
-
-// runsAlone notes whether another process has called it in this directory that still runs.
-func runsAlone() {
-	held, err := unix.Open("running", unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC, 0o644)
-	must(err)
-	if unix.Flock(held, unix.LOCK_EX|unix.LOCK_NB) != nil {
-		must(os.WriteFile("overlap", nil, 0o644))
-	}
-}
-
-// numbers writes lines in one write each. How many it has written stands in a file
-// that follows: a line is there that was counted, and perhaps one more. Who starts
-// counts on, with lines of its own.
-func numbers() {
-	runsAlone()
-	life := 1
-	for exists(fmt.Sprint("written.", life)) {
-		life++
-	}
-	count, err := os.OpenFile(fmt.Sprint("written.", life), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	must(err)
-	for i := 1; ; i++ {
-		if _, err := fmt.Printf("%d %d\n", life, i); err != nil {
-			return
-		}
-		_, err := count.WriteAt(fmt.Appendf(nil, "%012d", i), 0)
-		must(err)
-		time.Sleep(2 * time.Millisecond)
-	}
-}
-
-// keeps moves its input to the end of a file, so that a kill loses nothing: the
-// kernel takes from the pipe what it has put into the file. It is slow, so that
-// there is always something in the pipe.
-func keeps() {
-	runsAlone()
-	out, err := os.OpenFile("../lines", os.O_WRONLY|os.O_CREATE, 0o644)
-	must(err)
-	_, err = out.Seek(0, 2)
-	must(err)
-	for {
-		n, err := unix.Splice(0, nil, int(out.Fd()), nil, 1<<16, 0)
-		if n == 0 || err != nil {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-}
-
-// numbered adds services of numbered lines, x0 and so on, each with a log that keeps them.
-// Dirs are the directories of all of them and of their logs.
-func (y *yard) numbered(n int) (services, dirs []string) {
-	y.t.Helper()
-	self, err := os.Executable()
-	must(err)
-	for i := range n {
-		x := y.add(fmt.Sprint("x", i), "#!"+self+" svscan-numbers\n", "#!"+self+" svscan-keeps\n")
-		services, dirs = append(services, x), append(dirs, x, x+"/log")
-	}
-	return services, dirs
 }
 
 // Neither svscan nor the log is there to read what the service writes.
@@ -211,24 +145,6 @@ func killMatrix(t *testing.T, m mode) {
 	}
 }
 
-// hasPipes waits until svscan has the pipes of all services: then everyone else who has
-// one may be killed.
-func (y *yard) hasPipes(services []string) {
-	y.t.Helper()
-	y.await("svscan with all pipes", func() bool {
-		missing := map[string]bool{}
-		for _, x := range services {
-			missing[x+"/supervise/pipe"] = true
-		}
-		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", y.main.pid))
-		for _, f := range files {
-			name, _ := os.Readlink(f)
-			delete(missing, name)
-		}
-		return len(missing) == 0
-	})
-}
-
 // killSome begins to kill another combination of the processes of each service, and
 // svscan by that signal, if it is one; wait returns when they have all ended. They are
 // killed together, or spread over start-ups that the first kills cause.
@@ -296,36 +212,4 @@ func (y *yard) spare(random *rand.Rand, victims int) int {
 		victims &^= 1 << (first + random.Intn(4-first))
 	}
 	return victims
-}
-
-// lacks reports services of which lines have been lost, while nothing runs.
-func (y *yard) lacks(services []string, killed map[string]string) {
-	y.t.Helper()
-	for _, x := range services {
-		if err := complete(x); err != nil {
-			y.t.Errorf("%s: %v; killed:%s", filepath.Base(x), err, killed[x])
-		}
-	}
-}
-
-// complete compares the lines of a log with what its service has written.
-func complete(service string) error {
-	have := map[int]int{}
-	for line := range strings.Lines(textOf(service + "/lines")) {
-		var life, i int
-		if n, err := fmt.Sscanf(line, "%d %d\n", &life, &i); n != 2 || err != nil {
-			return fmt.Errorf("odd line %q", line)
-		}
-		if i != have[life]+1 {
-			return fmt.Errorf("life %d: line %d follows %d", life, i, have[life])
-		}
-		have[life] = i
-	}
-	for life := 1; exists(fmt.Sprint(service, "/written.", life)); life++ {
-		wrote, _ := strconv.Atoi(textOf(fmt.Sprint(service, "/written.", life)))
-		if have[life] != wrote && have[life] != wrote+1 {
-			return fmt.Errorf("life %d: %d lines of %d", life, have[life], wrote)
-		}
-	}
-	return nil
 }

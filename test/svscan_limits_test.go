@@ -52,6 +52,10 @@ func TestSvscanThatRunsOutOfSomething(t *testing.T) {
 					limit(t, y.main.pid, r, "0")
 				}
 				var dirs []string
+				coming := coming
+				if c.name == "descriptors" {
+					coming /= 2 // or svscan -1 has no room for all of them below 1024
+				}
 				for i := range coming {
 					made := mine(write(filepath.Join(y.top, fmt.Sprint("made", i)), sleeps))[0]
 					dirs = append(dirs, filepath.Join(y.scan, fmt.Sprint(i)))
@@ -89,15 +93,4 @@ func TestSvscanThatRunsOutOfSomething(t *testing.T) {
 			})
 		}
 	})
-}
-
-// runner is a uid that nobody else has, so that the count of processes is this test's.
-const runner = 54323
-
-// softLimit is what a process has now.
-func softLimit(pid int, resource string) string {
-	name := map[string]string{"as": "Max address space", "data": "Max data size", "stack": "Max stack size",
-		"memlock": "Max locked memory", "nofile": "Max open files", "nproc": "Max processes"}[resource]
-	_, rest, _ := strings.Cut(textOf(fmt.Sprintf("/proc/%d/limits", pid)), name)
-	return strings.Fields(rest)[0]
 }

@@ -1,5 +1,7 @@
 package test
 
+// A svscan takes over what a killed one, ours or daemontools', has left running.
+//
 // Not tested in this file: kills at random (svscan_kills_test.go).
 
 import (

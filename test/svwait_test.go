@@ -1,11 +1,15 @@
 package test
 
+// svwait and a supervisor that is slow, or that was killed before it wrote the status.
+//
 // Not tested in this file: what svwait says and how it ends (testdata/script/svwait_*).
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
-	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // svwait looks when a supervisor has published a status, and not yet that it is there:
@@ -31,7 +35,7 @@ func TestSvwaitHearsOfASupervisorThatIsSlow(t *testing.T) {
 				h.unsupervised(t)
 			}
 			wait := h.start(t, filepath.Join(fused.dir, "svwait"), "s")
-			time.Sleep(100 * time.Millisecond) // it waits
+			eventually(t, "that it waits", func() bool { return stateOf(wait.Process.Pid) == "S" })
 			// The path is relative to the service directory, where it is not yet.
 			s := h.start(t, "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace="+c.call, "-P", "supervise/ok",
 				"-e", "inject="+c.call+":delay_enter=500000", filepath.Join(fused.dir, "supervise"), "s")
@@ -43,5 +47,49 @@ func TestSvwaitHearsOfASupervisorThatIsSlow(t *testing.T) {
 				t.Error(got)
 			}
 		})
+	}
+}
+
+// A supervisor was killed after it had started the service and before it said so in the
+// status: the service is not down before its process has ended.
+func TestSvwaitBelievesARecordThatIsNewerThanTheStatus(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, "")
+	h.run("#!/bin/sh\nexec sleep 1000\n")
+	must(os.WriteFile(h.file("down"), nil, 0o644))
+	s := h.supervise(t, fused)
+	eventually(t, "the supervisor", func() bool { return h.tool(t, fused, "svok", "s") == "exit 0" })
+	before := h.bytes("supervise/status")
+	h.asks(t, "exit 0", "-Wu")
+	pid := h.pid()
+	t.Cleanup(func() { unix.Kill(pid, unix.SIGKILL) })
+	s.kill()
+	h.unsupervised(t)
+	must(os.WriteFile(h.file("supervise/status"), before, 0o644))
+	if got, want := h.tool(t, fused, "svwait", "-d", "-t", "50", "s"), "svwait: fatal: timed out\nexit 99"; got != want {
+		t.Errorf("while it runs: %s, want %s", got, want)
+	}
+	must(unix.Kill(pid, unix.SIGKILL))
+	if got := h.tool(t, fused, "svwait", "-d", "s"); got != "exit 0" {
+		t.Errorf("when it has ended: %s", got)
+	}
+}
+
+// A killed supervisor has left a status that may not be read: then nobody knows whether the
+// service is down.
+func TestSvwaitDoesNotTakeAnUnreadableStatusForDown(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	need(t, "setpriv")
+	h := newHome(t, "")
+	s := h.supervise(t, fused)
+	h.up(t, 1)
+	s.kill()
+	h.unsupervised(t)
+	must(os.Chmod(h.file("supervise"), 0o711))
+	must(os.Chmod(h.file("supervise/ok"), 0o622))
+	must(os.Chmod(h.file("supervise/status"), 0o600))
+	if got, want := h.svwaitAsNobody(), "svwait: fatal: "+h.service()+": unable to open supervise/status: access denied\nexit 111"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }

@@ -21,30 +21,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A death as it stands in the tally.
-type death struct {
-	seconds      uint64
-	nanoseconds  uint32
-	code, signal byte
-}
-
-const deathSize = 14
-
-func deathsIn(text []byte) (list []death) {
-	for d := range slices.Chunk(text, deathSize) {
-		if len(d) < deathSize {
-			return append(list, death{code: 1, signal: 1}) // no death has both
-		}
-		list = append(list, death{binary.BigEndian.Uint64(d), binary.BigEndian.Uint32(d[8:]), d[12], d[13]})
-	}
-	return list
-}
-
-// deaths are those of a service directory.
-func deaths(dir string) []death {
-	return deathsIn([]byte(textOf(filepath.Join(dir, "supervise/death_tally"))))
-}
-
 // A rivalry is a yard with pairs of equal services, one for our supervise and one for
 // s6-supervise.
 type rivalry struct {

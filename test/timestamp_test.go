@@ -1,5 +1,7 @@
 package test
 
+// tai64n and tai64nlocal do what daemontools' do, in every time zone.
+//
 // Not tested in this file: local time between two transitions, which
 // internal/localtime/zone_test.go compares with Go's; labels so far away that daemontools
 // crash; speed.
@@ -7,7 +9,6 @@ package test
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -47,17 +48,15 @@ func filtered(t testing.TB, p path, env []string, input io.Reader, words ...stri
 	cmd.Stdin = input
 	var out, said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &said
-	late := time.AfterFunc(patience, func() { cmd.Process.Kill() })
-	defer late.Stop()
-	if err := cmd.Run(); err != nil && !errors.As(err, new(*exec.ExitError)) {
-		t.Fatal(err)
-	}
-	return out.Bytes(), said.String() + ending(cmd.ProcessState)
+	must(cmd.Start())
+	end = endingInTime(cmd)
+	return out.Bytes(), said.String() + end
 }
 
 // filtersAgree wants the same of all paths as of daemontools.
 func filtersAgree(t *testing.T, env []string, input []byte, words ...string) {
 	t.Helper()
+	needOld(t)
 	want, end := filtered(t, old, env, bytes.NewReader(input), words...)
 	for _, p := range filterPaths {
 		got, ends := filtered(t, *p, env, bytes.NewReader(input), words...)
@@ -66,9 +65,6 @@ func filtersAgree(t *testing.T, env []string, input []byte, words ...string) {
 		}
 	}
 }
-
-// label is the text of a label.
-func label(second int64, nano uint32) string { return fmt.Sprintf("@%016x%08x", 1<<62+10+second, nano) }
 
 // Labels, and what may be taken for one. None is at the end of the input without a
 // newline, which daemontools lose, and none is of a year that does not exist, at which
@@ -181,6 +177,7 @@ var zones = []string{
 // agreeOn compares a zone.
 func agreeOn(t *testing.T, p path, zone string, text []byte) {
 	t.Helper()
+	needOld(t)
 	env := []string{"TZ=" + zone}
 	if zone == "unset" {
 		env = nil
@@ -386,6 +383,7 @@ func TestOptionsOfTai64nlocal(t *testing.T) {
 
 // What a filter does is the same however its input comes.
 func TestInputInPieces(t *testing.T) {
+	needOld(t)
 	random := rand.New(rand.NewPCG(uint64(firstSeed(t)), 8))
 	for round := range 20 {
 		text := randomLabels(random, 200+random.IntN(2000))
@@ -419,6 +417,7 @@ func unlabelled(t testing.TB, text []byte) (rest []byte) {
 }
 
 func TestTai64nTellsTheTime(t *testing.T) {
+	needOld(t)
 	for _, input := range []string{"", "a", "a\n", "\n\n", "a\nb", "\x00\n\xff", "@4000000037c219bf2ef02e94 a\n", strings.Repeat("x", 300000) + "\ny\n", strings.Repeat("\n", 70000)} {
 		for _, p := range append(slices.Clone(filterPaths), &old) {
 			before := label(time.Now().Unix(), 0)
@@ -485,19 +484,74 @@ func TestFiltersSayWhatIsWrong(t *testing.T) {
 				line := fmt.Sprintf(c.how, filepath.Join(p.dir, tool))
 				cmd := exec.Command("sh", "-c", line)
 				cmd.Dir = dir
-				var said bytes.Buffer
-				cmd.Stderr = &said
-				late := time.AfterFunc(patience, func() { cmd.Process.Kill() })
-				cmd.Run()
-				late.Stop()
-				got := said.String()
+				got, end := runInTime(cmd)
 				if p.name == plain.name && strings.Contains(c.how, "&-") {
 					continue // the runtime opens /dev/null
 				}
-				if ending(cmd.ProcessState) != "exit 111" || !strings.HasPrefix(got, tool+": fatal: "+c.says) || strings.Index(got, "\n") != len(got)-1 {
-					t.Errorf("%s: %s, %q", line, ending(cmd.ProcessState), got)
+				if end != "exit 111" || !strings.HasPrefix(got, tool+": fatal: "+c.says) || strings.Index(got, "\n") != len(got)-1 {
+					t.Errorf("%s: %s, %q", line, end, got)
 				}
 			}
+		}
+	}
+}
+
+// A neighbour on a pipe may have made it non-blocking, for everybody: the filters, and
+// multilog's alerts, wait where there is nothing to read or no room, and lose nothing.
+func TestPipesThatDoNotBlock(t *testing.T) {
+	const lines = 20000
+	var text strings.Builder
+	for i := range lines {
+		fmt.Fprintln(&text, "line", i)
+	}
+	for _, p := range []path{fused, plain} {
+		for _, words := range [][]string{{"tai64n"}, {"tai64nlocal"}, {"multilog", "e"}} {
+			if p.name == plain.name && words[0] == "multilog" {
+				continue
+			}
+			t.Run(p.name+" "+words[0], func(t *testing.T) {
+				t.Parallel()
+				var in, out [2]int
+				must(unix.Pipe2(in[:], unix.O_NONBLOCK|unix.O_CLOEXEC))
+				must(unix.Pipe2(out[:], unix.O_NONBLOCK|unix.O_CLOEXEC))
+				cmd := exec.Command(filepath.Join(p.dir, words[0]), words[1:]...)
+				// Not as an os.File, of which exec.Cmd would make one that blocks.
+				files := []uintptr{uintptr(in[0]), uintptr(out[1]), uintptr(out[1])}
+				pid, err := syscall.ForkExec(cmd.Path, cmd.Args, &syscall.ProcAttr{Files: files, Env: []string{"PATH=" + systemPath}, Sys: &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}})
+				must(err)
+				unix.Close(in[0])
+				unix.Close(out[1])
+				go func() {
+					w := os.NewFile(uintptr(in[1]), "w")
+					rest := []byte(text.String())
+					for len(rest) > 0 { // in pieces, between which there is nothing to read
+						n := min(len(rest), 40000)
+						if _, err := w.Write(rest[:n]); err != nil {
+							break
+						}
+						rest = rest[n:]
+						time.Sleep(5 * time.Millisecond)
+					}
+					w.Close()
+				}()
+				r := os.NewFile(uintptr(out[0]), "r")
+				defer r.Close()
+				eventually(t, "a full pipe", func() bool {
+					n, err := unix.IoctlGetInt(out[0], unix.TIOCINQ)
+					must(err)
+					return n > 60000 && stateOf(pid) == "S"
+				})
+				late := time.AfterFunc(patience, func() { syscall.Kill(pid, syscall.SIGKILL) })
+				defer late.Stop()
+				got, err := io.ReadAll(r)
+				must(err)
+				var status syscall.WaitStatus
+				_, err = syscall.Wait4(pid, &status, 0, nil)
+				must(err)
+				if n := bytes.Count(got, []byte("\n")); n != lines || status != 0 || !bytes.HasSuffix(got, []byte(fmt.Sprintf("line %d\n", lines-1))) {
+					t.Errorf("%d of %d lines, status %d, the end %q", n, lines, status, got[max(0, len(got)-80):])
+				}
+			})
 		}
 	}
 }

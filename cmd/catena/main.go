@@ -1,5 +1,5 @@
-// Catena is all the tools in one file: the one that it is called as, or the one
-// that its first argument names.
+// Catena holds all tools in one file. It is the tool that it is called as, or the
+// tool that its first argument names.
 //
 // Usage:
 //
@@ -7,8 +7,6 @@
 package main
 
 import (
-	"os"
-
 	"catena/internal/boot"
 	"catena/internal/control"
 	"catena/internal/execchain"
@@ -20,7 +18,7 @@ import (
 	"catena/internal/timestamp"
 )
 
-// tools is the one list of what is in here.
+// tools is the list of all tools in this file.
 var tools = [...]*execchain.Tool{
 	&link.Envdir,
 	&link.Envuidgid,
@@ -42,6 +40,6 @@ var tools = [...]*execchain.Tool{
 	&timestamp.Tai64nlocal,
 }
 
-// bare runs before the Go runtime; main only in a build without the entry flag.
+// bare runs before the Go runtime. main runs only in a build without the entry flag.
 func bare(stack boot.Stack) { execchain.Start(uintptr(stack), tools[:]) }
-func main()                 { control.HostArgs = os.Args; hosted.Main(tools[:]) }
+func main()                 { hosted.Main(tools[:]) }

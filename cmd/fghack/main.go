@@ -1,4 +1,4 @@
-// Fghack keeps a program in the foreground that would put itself into the background.
+// Fghack stays in the foreground as long as a program runs that puts itself into the background.
 //
 // Usage:
 //
@@ -14,6 +14,6 @@ import (
 
 var tools = [...]*execchain.Tool{&link.Fghack}
 
-// bare runs before the Go runtime; main only in a build without the entry flag.
+// bare runs before the Go runtime. main runs only in a build without the entry flag.
 func bare(stack boot.Stack) { execchain.Start(uintptr(stack), tools[:]) }
 func main()                 { hosted.Main(tools[:]) }

@@ -14,6 +14,6 @@ import (
 
 var tools = [...]*execchain.Tool{&multilog.Multilog}
 
-// bare runs before the Go runtime; main only in a build without the entry flag.
+// bare runs before the Go runtime. main runs only in a build without the entry flag.
 func bare(stack boot.Stack) { execchain.Start(uintptr(stack), tools[:]) }
 func main()                 { hosted.Main(tools[:]) }

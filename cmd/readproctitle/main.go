@@ -6,8 +6,6 @@
 package main
 
 import (
-	"os"
-
 	"catena/internal/boot"
 	"catena/internal/control"
 	"catena/internal/execchain"
@@ -16,6 +14,6 @@ import (
 
 var tools = [...]*execchain.Tool{&control.Readproctitle}
 
-// bare runs before the Go runtime; main only in a build without the entry flag.
+// bare runs before the Go runtime. main runs only in a build without the entry flag.
 func bare(stack boot.Stack) { execchain.Start(uintptr(stack), tools[:]) }
-func main()                 { control.HostArgs = os.Args; hosted.Main(tools[:]) }
+func main()                 { hosted.Main(tools[:]) }

@@ -6,19 +6,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Which account a name such as user or user:group means, and which groups the account has.
+
 // Account is who a program is to run as.
 type Account struct {
 	UID, GID uint32
 
-	// Of the account in the password file; empty for a bare number without one.
+	// These come from the account's entry. They are empty for a number that has no entry.
 	Name, Home, Shell string
 
-	foreign bool // known to the name service, not to /etc/passwd
+	foreign bool // the name service knows the account, and /etc/passwd does not
 }
 
-// The files are read here and not through the C library, which needs a heap. An
-// account that they do not have is asked of getent(1), so that LDAP, systemd and
-// every other name service works.
+// This package reads the files itself, because the C library needs a heap. If they do not
+// have an account, it asks getent(1). So LDAP, systemd and every other name service works.
 const (
 	passwdFile = "/etc/passwd"
 	groupFile  = "/etc/group"
@@ -27,9 +28,9 @@ const (
 // noID is the id that setresuid and chown take for "leave as it is".
 const noID = 1<<32 - 1
 
-// FindAccount looks up "user", as daemontools does, or "user:group", where each
-// side is a name or, because there is a colon, a decimal number. Anything but
-// Continue means that there is no such account, which has been said.
+// FindAccount looks up "user", as daemontools does, or "user:group". Because of the colon,
+// each side of the second form may be a decimal number instead of a name. Any result but
+// Continue means that there is no such account, which has been reported.
 func FindAccount(p *Process, form string) (account Account, exit Exit) {
 	colon := Index(form, ':')
 	user := form[:colon]
@@ -57,9 +58,22 @@ func FindAccount(p *Process, form string) (account Account, exit Exit) {
 	return account, exit
 }
 
-// SupplementaryGroups lists the account's groups, its own gid first, as
-// initgroups(3) would set them. Anything but Continue is a failure, which has
-// been said.
+// Owner is the account as programs want to see it. A number that has no entry gets itself
+// for a name, / for a home and /bin/sh for a shell. False means that there is no memory.
+func (a Account) Owner() (Account, bool) {
+	if a.Name != "" {
+		return a, true
+	}
+	var name Buffer
+	if !name.AppendNumber(uint64(a.UID)) || !name.Finish() {
+		return a, false
+	}
+	a.Name, a.Home, a.Shell = name.String(), "/", "/bin/sh"
+	return a, true
+}
+
+// SupplementaryGroups lists the groups of the account, its own gid first, as initgroups(3)
+// would set them. Any result but Continue is a failure, which has been reported.
 func (a Account) SupplementaryGroups(p *Process) (gids []uint32, exit Exit) {
 	var list Buffer
 	if !addGroup(&list, a.GID) {
@@ -69,17 +83,19 @@ func (a Account) SupplementaryGroups(p *Process) (gids []uint32, exit Exit) {
 	switch {
 	case a.Name == "":
 	case a.foreign:
-		if exit := askGetent(p, "initgroups\x00", a.Name); exit != Continue {
+		answer, exit := askGetent(p, "initgroups\x00", a.Name)
+		if exit != Continue {
 			return nil, exit
 		}
-		err = readInitgroups(&list, a.Name)
-		if finishGetent() {
+		err = answer.readInitgroups(&list, a.Name)
+		if finishGetent(&answer) {
 			return nil, p.Fatal("unable to look up the groups of ", a.Name, ": getent failed")
 		}
 	default:
-		if err = openDatabase(groupFile); err == 0 {
-			err = readMemberships(&list, a.Name)
-			Close(database.fd)
+		var file reader
+		if file, err = openReader(groupFile); err == 0 {
+			err = file.readMemberships(&list, a.Name)
+			file.close()
 		} else if err == unix.ENOENT {
 			err = 0
 		}
@@ -96,37 +112,37 @@ const (
 	groups
 )
 
-// find looks a name up, in the file first, and if it is not there in the name
-// service.
+// find looks a name up in the file, and asks the name service if the file does not have it.
 func find(p *Process, what int, name string) (Account, Exit) {
-	file, kind, key := passwdFile, "account ", "passwd\x00"
+	path, kind, key := passwdFile, "account ", "passwd\x00"
 	if what == groups {
-		file, kind, key = groupFile, "group ", "group\x00"
+		path, kind, key = groupFile, "group ", "group\x00"
 	}
-	err := openDatabase(file)
+	file, err := openReader(path)
 	if err == 0 {
 		var account Account
 		var found bool
-		account, found, err = readEntry(what, wanted{by: byName, name: name})
-		Close(database.fd)
+		account, found, err = file.readEntry(what, wanted{by: byName, name: name})
+		file.close()
 		if found {
 			return account, Continue
 		}
 	}
 	if err != 0 && err != unix.ENOENT && err != unix.EACCES {
-		return Account{}, p.FatalErrno(err, "unable to read ", file)
+		return Account{}, p.FatalErrno(err, "unable to read ", path)
 	}
 	if !isAskable(name) {
 		return Account{}, p.Fatal("unknown ", kind, name)
 	}
-	if exit := askGetent(p, key, name); exit != Continue {
+	answer, exit := askGetent(p, key, name)
+	if exit != Continue {
 		return Account{}, exit
 	}
 	// The name service may know the name in another spelling.
-	account, found, err := readEntry(what, wanted{by: byFirst})
+	account, found, err := answer.readEntry(what, wanted{by: byFirst})
 	account.foreign = true
 	switch {
-	case finishGetent() || err != 0:
+	case finishGetent(&answer) || err != 0:
 		return Account{}, p.Fatal("unable to look up ", kind, name, ": getent failed")
 	case !found:
 		return Account{}, p.Fatal("unknown ", kind, name)
@@ -134,25 +150,26 @@ func find(p *Process, what int, name string) (Account, Exit) {
 	return account, Continue
 }
 
-func readEntry(what int, want wanted) (Account, bool, Errno) {
+func (r *reader) readEntry(what int, want wanted) (Account, bool, Errno) {
 	if what == groups {
-		return readGroup(want)
+		return r.readGroup(want)
 	}
-	return readPasswd(want)
+	return r.readPasswd(want)
 }
 
-// findUID looks an account up by its uid, in the file. It need not have one.
+// findUID looks an account up by its uid, in the file. A uid without an entry is an
+// account, too.
 func findUID(p *Process, digits, form string) (Account, Exit) {
 	uid, exit := parseID(p, digits, form)
 	if exit != Continue {
 		return Account{}, exit
 	}
-	err := openDatabase(passwdFile)
+	file, err := openReader(passwdFile)
 	if err == 0 {
 		var account Account
 		var found bool
-		account, found, err = readPasswd(wanted{by: byUID, uid: uid})
-		Close(database.fd)
+		account, found, err = file.readPasswd(wanted{by: byUID, uid: uid})
+		file.close()
 		if found {
 			return account, Continue
 		}
@@ -171,8 +188,8 @@ func parseID(p *Process, digits, form string) (uint32, Exit) {
 	return uint32(n), Continue
 }
 
-// isAskable tells whether getent would take a name for a name, and not for a
-// number, as strtoul(3) reads them, an option or nothing.
+// isAskable reports whether getent would take the text for a name. It must not be empty, an
+// option, or what strtoul(3) takes for a number.
 func isAskable(name string) bool {
 	number := skipBlanks(name)
 	if number != "" && (number[0] == '+' || number[0] == '-') {
@@ -181,7 +198,8 @@ func isAskable(name string) bool {
 	return name != "" && name[0] != '-' && !AllDigits(number) && Index(name, '\n') == len(name)
 }
 
-// addGroup adds a gid to a list of them, once.
+// addGroup adds a gid to a list, unless the list has it. False means that there is no
+// memory.
 func addGroup(list *Buffer, gid uint32) bool {
 	for i := 0; i < list.n; i += 4 {
 		if *(*uint32)(pointer(list.at + uintptr(i))) == gid {

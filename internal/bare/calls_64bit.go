@@ -8,22 +8,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The system calls whose plain names are those of old, narrow ones on 32-bit machines.
+// The system calls that have other names on 32-bit machines.
 const (
 	sysMmap      = unix.SYS_MMAP
 	sysSetgroups = unix.SYS_SETGROUPS
 	sysSetgid    = unix.SYS_SETGID
 	sysSetuid    = unix.SYS_SETUID
 	sysGeteuid   = unix.SYS_GETEUID
+	sysStatfs    = unix.SYS_STATFS
+	sysFstatat   = unix.SYS_NEWFSTATAT
 )
 
-// WriteAt writes p at an offset in one call; a part is an error.
+// WriteAt writes p at an offset in one call. To write a part of p only is an error.
 func WriteAt(fd int, p []byte, offset int64) Errno {
 	n, _, err := unix.RawSyscall6(unix.SYS_PWRITE64, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(offset), 0, 0)
 	if err == 0 && int(n) < len(p) {
 		return unix.ENOSPC
 	}
-	return err
+	return namedWrite(err, deniedPwrite, noPwrite)
 }
 
 // Truncate sets the size of an open file in bytes.
@@ -35,11 +37,5 @@ func Truncate(fd int, size int64) Errno {
 // ReadAt reads into p from an offset in one call.
 func ReadAt(fd int, p []byte, offset int64) (n int, err Errno) {
 	r, _, err := unix.RawSyscall6(unix.SYS_PREAD64, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(offset), 0, 0)
-	return int(r), err
-}
-
-// BeginWriting begins to write n bytes of an open file to the disk, and does not wait.
-func BeginWriting(fd int, offset, n int64) {
-	const begin = 2 // SYNC_FILE_RANGE_WRITE
-	unix.RawSyscall6(unix.SYS_SYNC_FILE_RANGE, uintptr(fd), uintptr(offset), uintptr(n), begin, 0, 0)
+	return int(r), named(err, noPread)
 }

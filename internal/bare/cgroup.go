@@ -1,43 +1,44 @@
 package bare
 
-import (
-	"unsafe"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
+// Control groups of version 2: which one the process is in, and what is in one.
 
-// OwnGroup writes the path of the control group (version 2) that the process is in,
-// without a slash at its end; false means that there is none or that it cannot be told.
+// OwnGroup writes the path of the control group (version 2) that the process is in, without
+// a slash at its end. False means that there is no such group, or that the path cannot be
+// found out.
 func OwnGroup(b *Buffer) bool {
 	return appendMount(b, "cgroup2") && appendGroup(b)
 }
 
-// appendMount finds where a file system of a type is mounted: the second of the fields
-// of a line of /proc/self/mounts, if the third is the type. A path with blanks or
-// backslashes, which stand there escaped, is not understood.
+// appendMount appends where a file system of a type is mounted. In a line of
+// /proc/self/mounts the second field is the place, and the third is the type. A place with
+// blanks or backslashes stands there escaped, which appendMount does not understand: it
+// returns false.
 func appendMount(b *Buffer, kind string) bool {
-	if openDatabase("/proc/self/mounts") != 0 {
+	mounts, err := openReader("/proc/self/mounts")
+	if err != 0 {
 		return false
 	}
 	for start := b.Len(); ; b.Cut(start) {
 		field, same := 1, 0
 		for {
-			c, more := nextByte()
+			c, more := mounts.next()
 			switch {
 			case !more:
-				Close(database.fd)
+				mounts.close()
 				return false
 			case c == '\n':
 			case c == ' ':
 				if field == 3 && same == len(kind) {
-					Close(database.fd)
+					mounts.close()
 					return true
 				}
 				field++
 				continue
 			case field == 2:
 				if c == '\\' || !b.appendByte(c) {
-					Close(database.fd)
+					mounts.close()
 					return false
 				}
 				continue
@@ -56,23 +57,24 @@ func appendMount(b *Buffer, kind string) bool {
 	}
 }
 
-// appendGroup finds the group within the mount: what follows "0::" in a line of
-// /proc/self/cgroup.
+// appendGroup appends the path of the group within the mount: what follows "0::" in a line
+// of /proc/self/cgroup.
 func appendGroup(b *Buffer) bool {
 	const mark = "0::"
-	if openDatabase("/proc/self/cgroup") != 0 {
+	groups, err := openReader("/proc/self/cgroup")
+	if err != 0 {
 		return false
 	}
 	start := b.Len()
 	for at, ours := 0, true; ; at++ {
-		c, more := nextByte()
+		c, more := groups.next()
 		switch {
 		case !more:
-			Close(database.fd)
+			groups.close()
 			return false
 		case c == '\n' && ours && at >= len(mark):
-			Close(database.fd)
-			if b.Len() == start+1 { // the root of the mount
+			groups.close()
+			if b.Len() == start+1 { // the path is "/", the root of the mount
 				b.Cut(start)
 			}
 			return true
@@ -81,56 +83,33 @@ func appendGroup(b *Buffer) bool {
 		case at < len(mark):
 			ours = ours && c == mark[at]
 		case ours && !b.appendByte(c):
-			Close(database.fd)
+			groups.close()
 			return false
 		}
 	}
 }
 
-func (b *Buffer) appendByte(c byte) bool {
-	return b.Append(unsafe.String(&c, 1))
+// Members lists the processes in a control group, given by its path. A process of another PID
+// namespace is 0 there.
+func Members(group string) ProcessList {
+	return openProcessList(Join(group, "cgroup.procs"))
 }
 
-// ForkInto is Fork into another control group, an open directory.
-func ForkInto(group int) (pid int, err Errno) {
-	// struct clone_args of <linux/sched.h>, the second version, which has the group.
-	args := [...]uint64{
-		0: unix.CLONE_INTO_CGROUP, 4: uint64(unix.SIGCHLD), 10: uint64(group),
-	}
-	r, _, err := unix.RawSyscall(unix.SYS_CLONE3, uintptr(unsafe.Pointer(&args)), unsafe.Sizeof(args), 0)
-	return int(r), err
-}
-
-// killEach kills the processes that a control group lists, or some of very many.
-func killEach(group int) {
-	fd, err := OpenAt(group, "cgroup.procs", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != 0 {
-		return
-	}
-	var list [1024]byte
-	n, _ := Read(fd, list[:])
-	Close(fd)
-	for text := TextOf(list[:max(n, 0)]); ; {
-		pid, digits := Number(text)
-		if digits == 0 || digits == len(text) {
-			return // the last may be a part of a number
-		}
-		if pid > 1 { // 0 is one of another PID namespace
-			Kill(int(pid), int(unix.SIGKILL))
-		}
-		text = text[digits+1:]
-	}
-}
-
-// KillGroup kills everything in a control group; false means that something is still
-// there.
+// KillGroup kills all processes in a control group at once. False means that the kernel
+// cannot, as before Linux 5.14.
 func KillGroup(group int) bool {
-	if fd, err := OpenAt(group, "cgroup.kill", unix.O_WRONLY|unix.O_CLOEXEC, 0); err == 0 {
-		Write(fd, BytesOf("1"))
-		Close(fd)
-	} else { // before Linux 5.14
-		killEach(group)
+	fd, err := OpenAt(group, "cgroup.kill", unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != 0 {
+		return false
 	}
+	err = Write(fd, BytesOf("1"))
+	Close(fd)
+	return err == 0
+}
+
+// IsEmptyGroup reports whether no process is in a control group, nor in the groups below
+// it.
+func IsEmptyGroup(group int) bool {
 	fd, err := OpenAt(group, "cgroup.events", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != 0 {
 		return true

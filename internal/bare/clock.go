@@ -6,25 +6,35 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Clock reads a clock, CLOCK_REALTIME for what people read and CLOCK_BOOTTIME for
-// what nobody may set. It is a real system call: there is no vDSO here.
+// Clock reads a clock: CLOCK_REALTIME for times that people read, CLOCK_BOOTTIME for a
+// clock that nobody may set. It is a real system call, because there is no vDSO here.
 func Clock(which int) (now unix.Timespec) {
 	unix.RawSyscall(unix.SYS_CLOCK_GETTIME, uintptr(which), uintptr(unsafe.Pointer(&now)), 0)
 	return now
 }
 
-// SinceBoot is the time since the machine booted, suspension included, in
-// nanoseconds.
+// SinceBoot is the time since the machine booted, in nanoseconds. Time in suspension
+// counts.
 func SinceBoot() int64 {
 	now := Clock(unix.CLOCK_BOOTTIME)
 	return int64(now.Sec)*1e9 + int64(now.Nsec)
 }
 
-// Sleep sleeps for so many nanoseconds, less if a signal comes.
-func Sleep(nanoseconds int64) {
-	t := unix.NsecToTimespec(nanoseconds)
-	unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0)
+// ClockRuns returns why the time cannot be read, or 0.
+func ClockRuns() Errno {
+	var now unix.Timespec
+	_, _, err := unix.RawSyscall(unix.SYS_CLOCK_GETTIME, unix.CLOCK_BOOTTIME, uintptr(unsafe.Pointer(&now)), 0)
+	return named(err, noClock)
 }
 
-// Yield lets others that wait for this processor go first.
+// Sleep sleeps for so many nanoseconds. A signal ends the sleep.
+func Sleep(nanoseconds int64) {
+	t := unix.NsecToTimespec(nanoseconds)
+	_, _, err := unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0)
+	if isRefusal(err) {
+		unix.RawSyscall6(unix.SYS_PPOLL, 0, 0, uintptr(unsafe.Pointer(&t)), 0, 0, 0)
+	}
+}
+
+// Yield lets other processes go first that wait for this processor.
 func Yield() { unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }

@@ -2,95 +2,54 @@ package bare
 
 import "golang.org/x/sys/unix"
 
-// database is the file or pipe in the format of passwd(5) or group(5) that is
-// being read. It is read a byte at a time out of a fixed buffer, so that neither
-// the file nor a line of it has a size limit.
-var database struct {
-	fd       int
-	buffer   uintptr // allocated once
-	at, have int     // in it, in bytes
-	err      Errno
-}
+// The formats of passwd(5) and group(5), and of what getent(1) answers.
 
-const databaseRoom = 1024
-
-// The longest name or path that is looked at. A field beyond it makes its line
-// malformed.
+// The longest name or path that is looked at. A line with a longer field is malformed.
 const fieldMax = unix.PathMax
 
-func openDatabase(path string) Errno {
-	fd, err := Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	readDatabase(fd)
-	return err
+// lineByte is next within a line, where a NUL is the end of the text. The C library
+// reads lines so. lineByte skips what follows the NUL in the line.
+func (r *reader) lineByte() byte {
+	c, _ := r.next()
+	if c == 0 {
+		r.skipLine(c)
+		return '\n'
+	}
+	return c
 }
 
-func readDatabase(fd int) {
-	database.fd, database.at, database.have, database.err = fd, 0, 0, 0
-}
-
-// nextByte is the next byte of the database; at its end it is a newline and more
-// is false, and so it is from the first error on: whoever finds something must look
-// at database.err before it counts.
-func nextByte() (c byte, more bool) {
-	if database.at == database.have && !fillDatabase() {
-		return '\n', false
-	}
-	c = *(*byte)(pointer(database.buffer + uintptr(database.at)))
-	database.at++
-	return c, true
-}
-
-func fillDatabase() bool {
-	if database.err != 0 {
-		return false
-	}
-	if database.buffer == 0 {
-		var ok bool
-		if database.buffer, ok = allocate(databaseRoom); !ok {
-			database.err = unix.ENOMEM
-			return false
-		}
-	}
-	database.at, database.have = 0, 0
-	n, err := Read(database.fd, bytesAt(database.buffer, databaseRoom))
-	if database.err = err; err != 0 || n == 0 {
-		return false
-	}
-	database.have = n
-	return true
-}
-
-// lineStart skips blanks, empty lines and comments, and steps to the first byte
-// of an entry. False is the end of the database.
-func lineStart() bool {
+// lineStart skips blanks, empty lines and comments, and stops before the first byte of an
+// entry. False means that the file has ended.
+func (r *reader) lineStart() bool {
 	for {
-		c, more := nextByte()
+		c, more := r.next()
 		switch {
 		case !more:
 			return false
-		case c == ' ' || c == '\t' || c == '\n':
-		case c == '#':
-			skipLine(c)
+		case isBlank(c):
+		case c == '#' || c == 0:
+			r.skipLine(c)
 		default:
-			database.at--
+			r.at--
 			return true
 		}
 	}
 }
 
-// skipLine reads to the end of the line, unless c, the byte before, was that.
-func skipLine(c byte) {
+// skipLine reads to the end of the line. C is the last byte that was read: if that is a
+// newline, the line has ended already.
+func (r *reader) skipLine(c byte) {
 	for c != '\n' {
-		c, _ = nextByte()
+		c, _ = r.next()
 	}
 }
 
-// field reads up to a separator or the end of the line, and returns which it was.
-// A field that is too long, or that there is no memory for, ends in 0.
-func field(into *Buffer, separator byte) (end byte) {
+// field reads up to a separator or the end of the line, and returns which of these came. It
+// returns 0 if the field is too long, or if there is no memory for it.
+func (r *reader) field(into *Buffer, separator byte) (end byte) {
 	into.Cut(0)
 	for {
-		c, _ := nextByte()
+		c := r.lineByte()
 		if c == separator || c == '\n' {
 			return c
 		}
@@ -102,9 +61,9 @@ func field(into *Buffer, separator byte) (end byte) {
 	}
 }
 
-// id reads a field that is a number, after blanks and a plus sign perhaps.
-func id(room *Buffer) (n uint32, end byte, ok bool) {
-	end = field(room, ':')
+// id reads a field that is a number. Blanks and a plus sign may stand before it.
+func (r *reader) id(room *Buffer) (n uint32, end byte, ok bool) {
+	end = r.field(room, ':')
 	text := skipBlanks(room.String())
 	if len(text) > 0 && text[0] == '+' {
 		text = text[1:]
@@ -113,18 +72,21 @@ func id(room *Buffer) (n uint32, end byte, ok bool) {
 	return uint32(value), end, AllDigits(text) && value <= noID
 }
 
+// isBlank is isspace(3), which includes the newline.
+func isBlank(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
+
 func skipBlanks(s string) string {
-	for len(s) > 0 && (s[0] == ' ' || '\t' <= s[0] && s[0] <= '\r') {
+	for len(s) > 0 && isBlank(s[0]) {
 		s = s[1:]
 	}
 	return s
 }
 
-// isName tells whether an entry of that name is one: a plus or minus sign is how
-// NIS is asked, and nobody's name.
+// isName reports whether an entry with that name is an account or a group. Nobody's name
+// begins with a plus or minus sign: that is how the file says to ask NIS.
 func isName(s string) bool { return len(s) > 0 && s[0] != '+' && s[0] != '-' }
 
-// wanted is what is looked for in a database.
+// wanted is what somebody looks for in a database.
 type wanted struct {
 	by   int
 	name string // byName
@@ -134,7 +96,7 @@ type wanted struct {
 const (
 	byName = iota
 	byUID
-	byFirst // whatever entry there is: it is an answer
+	byFirst // the first entry, whatever it is: the answer of getent
 )
 
 func (w wanted) is(name string, uid uint32) bool {
@@ -142,128 +104,127 @@ func (w wanted) is(name string, uid uint32) bool {
 }
 
 // readPasswd looks for an account in the format of passwd(5),
-// name:password:uid:gid:gecos:home:shell. The C library's rules hold: the first
-// good line counts, what is missing behind the gid is empty, and a malformed line is
-// passed over.
-func readPasswd(want wanted) (a Account, found bool, err Errno) {
+// name:password:uid:gid:gecos:home:shell. It follows the C library: the first good line
+// counts, fields that are missing behind the gid are empty, and a malformed line is passed
+// over.
+func (r *reader) readPasswd(want wanted) (a Account, found bool, err Errno) {
 	var name, home, shell Buffer
-	for lineStart() {
-		a, end, ok := passwdHead(&name)
+	for r.lineStart() {
+		a, end, ok := r.passwdHead(&name)
 		if !ok || !want.is(name.String(), a.UID) {
-			skipLine(end)
+			r.skipLine(end)
 			continue
 		}
 		if end == ':' {
-			end = skipField()
+			end = r.skipField()
 		}
 		if end == ':' {
-			end = field(&home, ':')
+			end = r.field(&home, ':')
 		}
 		if end == ':' {
-			end = field(&shell, '\n')
+			end = r.field(&shell, '\n')
 		}
-		skipLine(end)
+		r.skipLine(end)
 		if !name.Finish() || !home.Finish() || !shell.Finish() {
 			return a, false, unix.ENOMEM
 		}
 		a.Name, a.Home, a.Shell = name.String(), home.String(), shell.String()
-		return a, database.err == 0, database.err
+		return a, r.err == 0, r.err
 	}
-	return a, false, database.err
+	return a, false, r.err
 }
 
-func passwdHead(name *Buffer) (a Account, end byte, ok bool) {
+func (r *reader) passwdHead(name *Buffer) (a Account, end byte, ok bool) {
 	var room Buffer
-	if end = field(name, ':'); end != ':' || !isName(name.String()) {
+	if end = r.field(name, ':'); end != ':' || !isName(name.String()) {
 		return a, end, false
 	}
-	if end = skipField(); end != ':' {
+	if end = r.skipField(); end != ':' {
 		return a, end, false
 	}
-	if a.UID, end, ok = id(&room); !ok || end != ':' {
+	if a.UID, end, ok = r.id(&room); !ok || end != ':' {
 		return a, end, false
 	}
-	a.GID, end, ok = id(&room)
+	a.GID, end, ok = r.id(&room)
 	return a, end, ok
 }
 
-func skipField() (end byte) {
+func (r *reader) skipField() (end byte) {
 	for {
-		if c, _ := nextByte(); c == ':' || c == '\n' {
+		if c := r.lineByte(); c == ':' || c == '\n' {
 			return c
 		}
 	}
 }
 
-// readGroup looks for a group in the format of group(5),
-// name:password:gid:member,member. A malformed line is passed over. What it finds is
-// a gid.
-func readGroup(want wanted) (a Account, found bool, err Errno) {
+// readGroup looks for a group in the format of group(5), name:password:gid:member,member. A
+// malformed line is passed over. Only the GID of the result is set.
+func (r *reader) readGroup(want wanted) (a Account, found bool, err Errno) {
 	var name, room Buffer
-	for lineStart() {
-		gid, end, ok := groupHead(&name, &room)
-		skipLine(end)
+	for r.lineStart() {
+		gid, end, ok := r.groupHead(&name, &room)
+		r.skipLine(end)
 		if ok && want.is(name.String(), noID) {
-			return Account{GID: gid}, database.err == 0, database.err
+			return Account{GID: gid}, r.err == 0, r.err
 		}
 	}
-	return a, false, database.err
+	return a, false, r.err
 }
 
 // readMemberships adds the gids of the groups that have user as a member.
-func readMemberships(list *Buffer, user string) Errno {
+func (r *reader) readMemberships(list *Buffer, user string) Errno {
 	var name, room Buffer
-	for lineStart() {
-		gid, end, ok := groupHead(&name, &room)
+	for r.lineStart() {
+		gid, end, ok := r.groupHead(&name, &room)
 		for more := ok && end == ':'; more; more = end == ',' {
-			end = field(&room, ',')
+			end = r.field(&room, ',')
 			if end != 0 && skipBlanks(room.String()) == user && !addGroup(list, gid) {
 				return unix.ENOMEM
 			}
 		}
-		skipLine(end)
+		r.skipLine(end)
 	}
-	return database.err
+	return r.err
 }
 
-func groupHead(name, room *Buffer) (gid uint32, end byte, ok bool) {
-	if end = field(name, ':'); end != ':' || !isName(name.String()) {
+func (r *reader) groupHead(name, room *Buffer) (gid uint32, end byte, ok bool) {
+	if end = r.field(name, ':'); end != ':' || !isName(name.String()) {
 		return 0, end, false
 	}
-	if end = skipField(); end != ':' {
+	if end = r.skipField(); end != ':' {
 		return 0, end, false
 	}
-	return id(room)
+	return r.id(room)
 }
 
-// readInitgroups adds the gids that getent initgroups prints behind the name, which
-// may look like gids itself.
-func readInitgroups(list *Buffer, name string) Errno {
+// readInitgroups adds the gids that getent initgroups prints behind the name. It compares
+// the name byte by byte, because a name may look like a gid.
+func (r *reader) readInitgroups(list *Buffer, name string) Errno {
 	for i := range len(name) {
-		if c, _ := nextByte(); c != name[i] {
+		if c, _ := r.next(); c != name[i] {
 			return unix.EPROTO
 		}
 	}
-	c, more := nextByte()
+	c, more := r.next()
 	if c != ' ' && c != '\t' && c != '\n' {
 		return unix.EPROTO
 	}
 	for more && c != '\n' {
 		if c == ' ' || c == '\t' {
-			c, more = nextByte()
+			c, more = r.next()
 			continue
 		}
 		n, good := uint64(0), true
-		for ; more && c != ' ' && c != '\t' && c != '\n'; c, more = nextByte() {
+		for ; more && c != ' ' && c != '\t' && c != '\n'; c, more = r.next() {
 			good = good && '0' <= c && c <= '9' && n < noID
 			n = n*10 + uint64(c-'0')
 		}
 		if !good || n >= noID {
 			return unix.EPROTO
 		}
-		if database.err == 0 && !addGroup(list, uint32(n)) {
+		if r.err == 0 && !addGroup(list, uint32(n)) {
 			return unix.ENOMEM
 		}
 	}
-	return database.err
+	return r.err
 }

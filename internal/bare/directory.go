@@ -6,9 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The functions of this file work within an open directory, or Cwd.
+// Directories: the names in them, and which one the process works in. The functions that
+// take a directory take an open one, or Cwd.
 
-// Exists returns 0 if there is a file of that name, ENOENT if there is none.
+// Exists returns 0 if there is a file of that name, and ENOENT if there is none.
 func Exists(dir int, path string) Errno {
 	at, err := cpath(path)
 	if err != 0 {
@@ -18,6 +19,16 @@ func Exists(dir int, path string) Errno {
 	return err
 }
 
+// IsDirectory reports whether a name is a directory, or a symbolic link to one.
+func IsDirectory(dir int, path string) (bool, Errno) {
+	at, err := cpath(path)
+	if err != 0 {
+		return false, err
+	}
+	_, mode, err := identify(dir, at)
+	return mode&unix.S_IFMT == unix.S_IFDIR, err
+}
+
 // Mkdir makes a directory.
 func Mkdir(dir int, path string, mode uint32) Errno {
 	at, err := cpath(path)
@@ -25,16 +36,6 @@ func Mkdir(dir int, path string, mode uint32) Errno {
 		return err
 	}
 	_, _, err = unix.RawSyscall(unix.SYS_MKDIRAT, uintptr(dir), at, uintptr(mode))
-	return err
-}
-
-// Rmdir removes an empty directory.
-func Rmdir(dir int, path string) Errno {
-	at, err := cpath(path)
-	if err != 0 {
-		return err
-	}
-	_, _, err = unix.RawSyscall(unix.SYS_UNLINKAT, uintptr(dir), at, unix.AT_REMOVEDIR)
 	return err
 }
 
@@ -48,17 +49,28 @@ func Mkfifo(dir int, path string, mode uint32) Errno {
 	return err
 }
 
-// IsDirectory tells whether a name is a directory, or a symbolic link to one.
-func IsDirectory(dir int, path string) (bool, Errno) {
+// Rmdir removes an empty directory.
+func Rmdir(dir int, path string) Errno {
 	at, err := cpath(path)
 	if err != 0 {
-		return false, err
+		return err
 	}
-	_, mode, err := identify(dir, at)
-	return mode&unix.S_IFMT == unix.S_IFDIR, err
+	_, _, err = unix.RawSyscall(unix.SYS_UNLINKAT, uintptr(dir), at, unix.AT_REMOVEDIR)
+	return err
 }
 
-// Readlink reads where a symbolic link leads.
+// Unlink removes a name of a file.
+func Unlink(dir int, path string) Errno {
+	at, err := cpath(path)
+	if err != 0 {
+		return err
+	}
+	_, _, err = unix.RawSyscall(unix.SYS_UNLINKAT, uintptr(dir), at, 0)
+	return err
+}
+
+// Readlink returns the target of a symbolic link, in the bytes given. A longer target is
+// cut off.
 func Readlink(dir int, path string, into []byte) (target string, err Errno) {
 	at, err := cpath(path)
 	if err != 0 {
@@ -71,23 +83,104 @@ func Readlink(dir int, path string, into []byte) (target string, err Errno) {
 	return unsafe.String(unsafe.SliceData(into), int(n)), 0
 }
 
-// Rename gives a file another name, in place of the file that has it.
+// Rename gives a file another name. A file that has that name is replaced.
 func Rename(dir int, from, to string) Errno {
-	return twoPaths(unix.SYS_RENAMEAT2, dir, from, to)
+	err := twoPaths(unix.SYS_RENAMEAT2, dir, from, to, 0)
+	if isRefusal(err) { // a filter of system calls may not know renameat2
+		err = twoPaths(sysRenameat, dir, from, to, 0)
+	}
+	return err
 }
 
-func twoPaths(call uintptr, dir int, from, to string) Errno {
-	if len(from) >= unix.PathMax || len(to) >= unix.PathMax {
-		return unix.ENAMETOOLONG
+// RenameNew gives a file a name that no file has, and fails with EEXIST if one has. If the
+// file system cannot look and rename in one step, RenameNew takes two. So only one process
+// may give such names.
+func RenameNew(dir int, from, to string) Errno {
+	err := twoPaths(unix.SYS_RENAMEAT2, dir, from, to, unix.RENAME_NOREPLACE)
+	switch err {
+	case unix.EINVAL, unix.ENOSYS, unix.EPERM, unix.EOPNOTSUPP:
+		there := Exists(dir, to)
+		if there == 0 {
+			return unix.EEXIST
+		}
+		if there != unix.ENOENT {
+			return err
+		}
+		return Rename(dir, from, to)
 	}
-	room := Scratch(len(from) + 1 + len(to) + 1)
-	if room == nil {
-		return unix.ENOMEM
-	}
-	second := copy(room, from) + 1
-	room[second-1] = 0
-	room[second+copy(room[second:], to)] = 0
-	at := uintptr(unsafe.Pointer(&room[0]))
-	_, _, err := unix.RawSyscall6(call, uintptr(dir), at, uintptr(dir), at+uintptr(second), 0, 0)
 	return err
+}
+
+// Directory reads the names in a directory.
+type Directory struct {
+	Link bool // the last name may be a symbolic link
+
+	fd       int
+	at, have int // bytes of directoryEntries that were looked at, and that were read
+}
+
+// directoryEntries is the buffer of all directories, allocated once: one is read at a time.
+var directoryEntries uintptr
+
+// ReadDirectory begins to read an open directory.
+func ReadDirectory(fd int) Directory { return Directory{fd: fd} }
+
+// Next is the next name in the directory, valid until the next call. The order is the
+// directory's own, and "." and ".." are among the names. At the end the name is empty.
+func (d *Directory) Next() (name string, err Errno) {
+	const room = 2048 // longer than the longest name
+	if d.at == d.have {
+		if directoryEntries == 0 {
+			var ok bool
+			if directoryEntries, ok = allocate(room); !ok {
+				return "", unix.ENOMEM
+			}
+		}
+		n, _, err := unix.RawSyscall(unix.SYS_GETDENTS64, uintptr(d.fd), directoryEntries, room)
+		if err == unix.ENOENT {
+			return "", 0 // the directory has been removed; readdir(3) sees no error
+		}
+		if err != 0 {
+			return "", named(err, noGetdents)
+		}
+		d.at, d.have = 0, int(n)
+		if n == 0 {
+			return "", 0
+		}
+	}
+	entry := (*unix.Dirent)(pointer(directoryEntries + uintptr(d.at)))
+	d.at += int(entry.Reclen)
+	d.Link = entry.Type == unix.DT_LNK || entry.Type == unix.DT_UNKNOWN
+	return textAt(uintptr(unsafe.Pointer(&entry.Name))), 0
+}
+
+// Chdir changes the working directory.
+func Chdir(path string) Errno {
+	at, err := cpath(path)
+	if err != 0 {
+		return err
+	}
+	_, _, err = unix.RawSyscall(unix.SYS_CHDIR, at, 0, 0)
+	return named(err, noChdir)
+}
+
+// Fchdir makes an open directory the working directory.
+func Fchdir(fd int) Errno {
+	_, _, err := unix.RawSyscall(unix.SYS_FCHDIR, uintptr(fd), 0, 0)
+	return named(err, noFchdir)
+}
+
+// WorkingDirectory is the absolute path of the working directory, in memory that stays. Ok
+// is false if the directory has been removed, or is not below the root.
+func WorkingDirectory() (path Text, ok bool) {
+	at, ok := scratch(unix.PathMax)
+	if !ok {
+		return path, false
+	}
+	n, _, err := unix.RawSyscall(unix.SYS_GETCWD, at, unix.PathMax, 0)
+	if err != 0 || n < 2 || bytesAt(at, 1)[0] != '/' {
+		return path, false
+	}
+	at, ok = allocate(int(n)) // takes the scratch memory that the path is in
+	return Text{at, int(n) - 1}, ok
 }

@@ -1,6 +1,47 @@
-// Package bare is the toolbox of programs that run before the Go runtime has
-// booted: arguments and environment, files, numbers, accounts, limits, signals,
-// messages. A file per subject.
+// Package bare is the toolbox of programs that run before the Go runtime has booted. Each
+// subject has a file:
+//
+//	the process      process.go       what a tool works on: command line, environment, name
+//	                 words.go         command lines
+//	                 options.go       the options of a command line
+//	                 environment.go   the environment of the next program
+//	                 exec.go          how the process becomes another program, or ends
+//	                 unexecutable.go  why a program could not be executed
+//	                 ids.go           user and group ids, and capabilities
+//	                 limit.go         limits
+//	                 session.go       its id, its process group and its session
+//	other processes  child.go         how children are started and waited for
+//	                 pidfd.go         processes by pidfd
+//	                 cgroup.go        control groups
+//	                 signal.go        signals
+//	accounts         account.go       what an account's name means
+//	                 database.go      the formats of passwd(5) and group(5)
+//	                 getent.go        asks the name service
+//	files            path.go          how paths are joined
+//	                 file.go          how files are opened, read and written
+//	                 directory.go     the names in directories
+//	                 stat.go          which file it is, its mode and its times
+//	                 descriptor.go    the numbers of open files
+//	                 pipe.go          pipes and FIFOs
+//	                 reader.go        files of lines, and lists of processes
+//	                 stream.go        streams that may have been made non-blocking
+//	                 filesystem.go    file systems
+//	                 lock.go          locks, and who has them
+//	waiting          poll.go          waits for descriptors
+//	                 inotify.go       tells of changes in directories
+//	                 clock.go         clocks, and sleep
+//	messages         message.go       what tools print
+//	                 unwaiting.go     messages that wait for no reader
+//	                 reason.go        daemontools' words for errors
+//	                 refusal.go       errors that name a refused system call
+//	memory           memory.go        the arena, and mappings
+//	                 buffer.go        text that grows
+//	                 table.go         arrays that grow
+//	                 text.go          strings, and numbers as text
+//	                 size.go          the units of a size
+//	                 address.go       addresses, which take the place of pointers
+//	machines         host.go          what differs under the Go runtime
+//	                 calls_*.go       system calls that differ between machines
 //
 // What must hold for every function here, and for all code that calls them:
 //
@@ -13,45 +54,10 @@
 //   - one thread, raw system calls only, no signal handlers;
 //   - package variables are initialised statically or not at all.
 //
-// Tests check all of it on the built binaries (see internal/boot/HACKING.md).
-// The same code also runs under the runtime, in a build without the entry flag
-// and in unit tests; host.go lists the few places that differ.
+// A small function that many places call, and none of them often, is marked go:noinline: the
+// compiler would write it out in each place.
+//
+// Tests check all of it on the built binaries (see internal/boot/HACKING.md). The same code
+// also runs under the runtime, in a build without the entry flag and in unit tests. Where bare
+// code does something else there, it asks the variable Hosted, which is in host.go.
 package bare
-
-import (
-	"unsafe"
-
-	"golang.org/x/sys/unix"
-)
-
-// Errno is the kernel's error number; 0 is success.
-type Errno = unix.Errno
-
-// pointer makes a pointer of an address that Go does not manage. Adding to nil
-// says just that, and go vet can tell it from a slip.
-func pointer(addr uintptr) unsafe.Pointer { return unsafe.Add(nil, addr) }
-
-// word reads the machine word at an address.
-func word(addr uintptr) uintptr { return *(*uintptr)(pointer(addr)) }
-
-// setWord writes the machine word at an address.
-func setWord(addr, value uintptr) { *(*uintptr)(pointer(addr)) = value }
-
-// wordSize is the size of a pointer in bytes.
-const wordSize = unsafe.Sizeof(uintptr(0))
-
-// address is where the bytes of s stand. Hold it only for memory that Go does
-// not move: constants, package variables, the arena, the kernel's stack.
-func address(s string) uintptr { return uintptr(unsafe.Pointer(unsafe.StringData(s))) }
-
-// bytesAt is the n bytes at an address.
-func bytesAt(addr uintptr, n int) []byte { return unsafe.Slice((*byte)(pointer(addr)), n) }
-
-// textAt is the C string at an address, without its NUL.
-func textAt(addr uintptr) string {
-	n := 0
-	for *(*byte)(pointer(addr + uintptr(n))) != 0 {
-		n++
-	}
-	return unsafe.String((*byte)(pointer(addr)), n)
-}

@@ -1,12 +1,12 @@
 package bare
 
-// Environment is the environment that the next program gets: a vector of
-// addresses of NAME=value strings, in order, duplicates included. It starts as
-// the kernel's own vector, which is edited in place for as long as it suffices.
+// Environment is the environment that the next program gets: a vector of the addresses of
+// NAME=value strings, in their order, duplicates included. At first it is the kernel's own
+// vector, which is edited in place as long as its room suffices.
 type Environment struct {
-	at     uintptr // of the vector; room for cap addresses and a null
+	at     uintptr // address of the vector, which has room for cap addresses and a null
 	n, cap int
-	added  int // bytes of the entries that were added
+	added  int // bytes of all entries that were added
 }
 
 // Get is the value of the first entry called name, and whether there is one.
@@ -35,11 +35,10 @@ func (e *Environment) SetNumber(name string, n uint64) bool {
 	return b.Append(name) && b.Append("=") && b.AppendNumber(n) && e.Put(&b)
 }
 
-// Put finishes a buffer that holds NAME=value and makes it an entry, or, if it
-// holds no "=", removes the entry of that name. It edits as daemontools'
-// pathexec does: the first entry of the name gives way to the last entry, and
-// the new one goes to the end, so further duplicates survive. False means that
-// there is no memory.
+// Put finishes a buffer that holds NAME=value, and makes it an entry. If the buffer holds
+// no "=", Put removes the entry of that name. It edits as pathexec of daemontools does. The
+// last entry takes the place of the first entry of that name, and the new entry goes to the
+// end. Further entries of that name stay. False means that there is no memory.
 func (e *Environment) Put(entry *Buffer) bool {
 	if !entry.Finish() {
 		return false
@@ -93,7 +92,7 @@ func (e *Environment) grow() bool {
 	return true
 }
 
-// isNamed tells whether the C string at addr is name followed by "=".
+// isNamed reports whether the C string at addr is the name and then "=".
 func isNamed(addr uintptr, name string) bool {
 	for i := range len(name) {
 		if c := *(*byte)(pointer(addr + uintptr(i))); c != name[i] || c == 0 {

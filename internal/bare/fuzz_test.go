@@ -41,8 +41,8 @@ func FuzzNumberStopsAtTheLargest(f *testing.F) {
 	})
 }
 
-// parsed is what comes of a command line: "c" or "c=value" for each option, "?c"
-// where its value is missing, "!c" for an unknown one; and the rest.
+// parsed is what Options must find in a command line: "c" or "c=value" for each option,
+// "?c" if its value is missing, "!c" for an unknown option; and the rest.
 func parsed(args []string, letters string) (found, rest []string) {
 	takes := func(c byte) (known, value bool) {
 		i := strings.IndexByte(letters, c)
@@ -152,10 +152,11 @@ func FuzzPasswdLinesThatAreMalformedArePassedOver(f *testing.F) {
 	f.Add("root:x:0:0:root:/root:/bin/sh\n# www:x:1:1\n\n  www:x:33:34::/var/www\nwww:x:5:5", "www")
 	f.Add("www:x:1\nwww:x:-1:1\nwww:x:4294967296:1\nwww:x:4294967295:1:::", "www")
 	f.Add("www", "www")
+	f.Add("\vwww\x00:x:1:1\n\x00\n\v\fwww:x:2:2\x00:::\nwww:x:3:3", "www")
 	f.Fuzz(func(t *testing.T, text, name string) {
 		want, wantFound := Account{}, false
 		for line := range strings.SplitSeq(text, "\n") {
-			line = strings.TrimLeft(line, " \t")
+			line = strings.TrimLeft(cstring(line), " \t\v\f\r")
 			fields := strings.Split(line, ":")
 			if strings.ContainsAny(line[:min(1, len(line))], "#+-") || fields[0] == "" || fields[0] != name || len(fields) < 4 ||
 				slices.ContainsFunc(fields, func(s string) bool { return len(s) >= fieldMax }) {
@@ -174,8 +175,8 @@ func FuzzPasswdLinesThatAreMalformedArePassedOver(f *testing.F) {
 		if strings.Contains(name, "\x00") || name == "" {
 			return
 		}
-		open(t, text)
-		got, found, err := readPasswd(wanted{by: byName, name: name})
+		r := readerOf(t, text)
+		got, found, err := r.readPasswd(wanted{by: byName, name: name})
 		if err != 0 || found != wantFound || found && clean(got) != want {
 			t.Fatalf("%q in %q: %+v %v %v, want %+v %v", name, text, got, found, err, want, wantFound)
 		}
@@ -184,13 +185,14 @@ func FuzzPasswdLinesThatAreMalformedArePassedOver(f *testing.F) {
 
 func FuzzGroupsAndTheirMembers(f *testing.F) {
 	f.Add("adm:x:4:www,daemon\nempty:x:5:\n#no:x:6:www\nwww:x:33\nbad:x:y:www\nlast:x:7:daemon,www", "www")
+	f.Add("\vadm:x:4:www\nnul:x:5:x,www\x00,y\nnul:x:6:\x00www", "www")
 	f.Fuzz(func(t *testing.T, text, user string) {
 		if strings.ContainsAny(user, ",\n\x00") || strings.TrimLeft(user, " \t\v\f\r") != user || len(text) >= fieldMax {
 			return
 		}
 		var want []uint32
 		for line := range strings.SplitSeq(text, "\n") {
-			line = strings.TrimLeft(line, " \t")
+			line = strings.TrimLeft(cstring(line), " \t\v\f\r")
 			fields := strings.SplitN(line, ":", 4)
 			if strings.ContainsAny(line[:min(1, len(line))], "#+-") || fields[0] == "" || len(fields) < 4 {
 				continue
@@ -204,9 +206,9 @@ func FuzzGroupsAndTheirMembers(f *testing.F) {
 				want = append(want, gid)
 			}
 		}
-		open(t, text)
+		r := readerOf(t, text)
 		var list Buffer
-		if err := readMemberships(&list, user); err != 0 {
+		if err := r.readMemberships(&list, user); err != 0 {
 			t.Fatal(err)
 		}
 		var got []uint32
@@ -238,9 +240,9 @@ func FuzzInitgroupsTakesWholeNumbers(f *testing.F) {
 				want = append(want, gid)
 			}
 		}
-		open(t, text)
+		r := readerOf(t, text)
 		var list Buffer
-		if err := readInitgroups(&list, name); (err == 0) != ok {
+		if err := r.readInitgroups(&list, name); (err == 0) != ok {
 			t.Fatalf("%q for %q: %v", text, name, err)
 		} else if !ok {
 			return
@@ -278,7 +280,7 @@ func FuzzAMessageIsOneLineThatHarmsNoTerminal(f *testing.F) {
 	})
 }
 
-// reference reads an id as the files have it.
+// reference reads an id as passwd(5) and group(5) have it.
 func reference(s string) (uint32, bool) {
 	s = strings.TrimPrefix(strings.TrimLeft(s, " \t\v\f\r"), "+")
 	if s == "" || strings.Trim(s, "0123456789") != "" {
@@ -288,7 +290,7 @@ func reference(s string) (uint32, bool) {
 	return uint32(n), err == nil
 }
 
-// cstring is what is left of a text once it has been a C string.
+// cstring is a text up to its first NUL.
 func cstring(s string) string {
 	s, _, _ = strings.Cut(s, "\x00")
 	return s
@@ -299,8 +301,8 @@ func clean(a Account) Account {
 	return a
 }
 
-// open makes a text the database that is being read.
-func open(t *testing.T, text string) {
+// readerOf is a reader of a text.
+func readerOf(t *testing.T, text string) reader {
 	t.Helper()
 	fd, err := unix.MemfdCreate("database", unix.MFD_CLOEXEC)
 	if err != nil {
@@ -311,12 +313,12 @@ func open(t *testing.T, text string) {
 	if _, err := file.WriteAt([]byte(text), 0); err != nil {
 		t.Fatal(err)
 	}
-	readDatabase(fd)
+	return reader{fd: fd}
 }
 
 func processOf(t *testing.T, args, env []string) *Process {
 	t.Helper()
-	arena.next, arena.end, database.buffer, directoryEntries = 0, 0, 0, 0 // start afresh: nothing is ever freed
+	arena.next, arena.end, readerBuffer, directoryEntries = 0, 0, 0, 0 // start afresh: nothing is ever freed
 	var p Process
 	if !p.AdoptStrings(args, env) {
 		t.Fatal("no memory")

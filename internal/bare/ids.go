@@ -6,10 +6,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The ids below are the calling thread's: these are raw calls, and before the
-// runtime there is one thread. Under the runtime package hosted locks the goroutine to
-// its thread and execs from it, and the kernel takes the ids of the thread that
-// execs.
+// User and group ids, and capabilities.
+//
+// These are raw calls, and the kernel keeps ids per thread. Before the runtime there is one
+// thread. Under the runtime package hosted locks the goroutine to its thread and execs from
+// that thread, and the new program gets the ids of the thread that execs.
 
 // Setgroups sets the supplementary groups.
 func Setgroups(gids []uint32) Errno {
@@ -17,35 +18,39 @@ func Setgroups(gids []uint32) Errno {
 	return err
 }
 
-// Setgid sets the group id; the real, effective and saved one for root.
+// Setgid sets the group id. For root it sets the real, the effective and the saved one.
 func Setgid(gid uint32) Errno {
 	_, _, err := unix.RawSyscall(sysSetgid, uintptr(gid), 0, 0)
 	return err
 }
 
-// Setuid sets the user id; the real, effective and saved one for root.
+// Geteuid is the effective user id.
+func Geteuid() uint32 {
+	r, _, _ := unix.RawSyscall(sysGeteuid, 0, 0, 0)
+	return uint32(r)
+}
+
+// Setuid sets the user id. For root it sets the real, the effective and the saved one.
 func Setuid(uid uint32) Errno {
-	was, _, _ := unix.RawSyscall(sysGeteuid, 0, 0, 0)
+	was := Geteuid()
 	_, _, err := unix.RawSyscall(sysSetuid, uintptr(uid), 0, 0)
 	newID.set, newID.stillRoot = true, was == 0 && uid == 0
 	return err
 }
 
-// newID tells that there has been a Setuid since the last exec, and whether that was
-// from root to root.
+// newID says whether Setuid was called since the last exec, and whether it went from root
+// to root.
 var newID struct{ set, stillRoot bool }
 
-// ExecIsNeeded tells whether only an exec of a file gives the process, after a
-// Setuid, the capabilities that it is to have: one that became root has them all
-// only then, one that was allowed to keep some (by securebits, or as ambient ones)
-// loses them then, and a file may come with some.
+// ExecIsNeeded reports whether, after Setuid, only an exec of a file sets the capabilities
+// right. A process that became root gets all of them at an exec. A process that was allowed
+// to keep some (by securebits, or as ambient ones) loses these at an exec. And a file may
+// come with capabilities.
 func ExecIsNeeded(file string) bool {
 	if !newID.set || newID.stillRoot {
 		return false
 	}
-	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	var has [2]unix.CapUserData
-	_, _, err := unix.RawSyscall(unix.SYS_CAPGET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&has)), 0)
+	has, err := capabilities()
 	if err != 0 || has[0].Permitted|has[1].Permitted|has[0].Effective|has[1].Effective != 0 {
 		return true
 	}
@@ -58,18 +63,42 @@ func ExecIsNeeded(file string) bool {
 	return err != unix.ENODATA && err != unix.EOPNOTSUPP
 }
 
-// CheckExec returns the error of any exec, whatever the file, at this point:
-// EAGAIN if Setuid took on a uid that has more processes than RLIMIT_NPROC lets it
-// have. The kernel does not fail the setuid but the next exec, and forgives what is
-// in order by then, before it looks at the file. So a directory will do. It is done
-// by execveat, so that a trace of execve has the programs that are run and nothing
-// else.
+func capabilities() (has [2]unix.CapUserData, err Errno) {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	_, _, err = unix.RawSyscall(unix.SYS_CAPGET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&has)), 0)
+	return has, err
+}
+
+// moreThanAmbient reports whether the process has a capability that is not an ambient one.
+// It is true as well if nobody can say.
+func moreThanAmbient() bool {
+	has, err := capabilities()
+	if err != 0 {
+		return true
+	}
+	for capability := range uintptr(64) {
+		if has[capability/32].Permitted&(1<<(capability%32)) == 0 {
+			continue
+		}
+		ambient, _, err := unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_IS_SET, capability, 0, 0, 0)
+		if err != 0 || ambient == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// CheckExec returns the error that any exec would have now, whatever the file. This is
+// EAGAIN if Setuid took on a uid that has more processes than RLIMIT_NPROC allows. The
+// kernel lets such a setuid succeed and fails the next exec, unless the number is in order
+// by then. It does so before it looks at the file, so a directory will do. The call is
+// execveat, so that a trace of execve has only programs that are run.
 func CheckExec() Errno {
 	if !newID.set {
 		return 0
 	}
 	newID.set = false
-	argv := One("/\x00")
+	argv := OneWord("/\x00")
 	at, err := cpath("/")
 	if err == 0 {
 		_, _, err = unix.RawSyscall6(unix.SYS_EXECVEAT, cwd, at, argv.at, 0, 0, 0)
@@ -78,23 +107,4 @@ func CheckExec() Errno {
 		return err
 	}
 	return 0
-}
-
-// Setsid makes the process the leader of a new session and process group.
-func Setsid() Errno {
-	_, _, err := unix.RawSyscall(unix.SYS_SETSID, 0, 0, 0)
-	return err
-}
-
-// Getrlimit reads a limit of the process.
-func Getrlimit(resource int) (unix.Rlimit, Errno) {
-	var limit unix.Rlimit
-	_, _, err := unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, uintptr(resource), 0, uintptr(unsafe.Pointer(&limit)), 0, 0)
-	return limit, err
-}
-
-// Setrlimit sets a limit of the process.
-func Setrlimit(resource int, limit unix.Rlimit) Errno {
-	_, _, err := unix.RawSyscall6(unix.SYS_PRLIMIT64, 0, uintptr(resource), uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
-	return err
 }

@@ -2,15 +2,26 @@ package bare
 
 import "unicode/utf8"
 
-// line collects a message, so that it leaves in one write unless it is longer
-// than this. Static: a message must not need memory.
+// Messages: what tools print on standard error and standard output.
+
+// line collects a message, so that it leaves in one write unless it is longer. The room is
+// static, because a message must not need memory.
 var line struct {
 	text [4096]byte
 	n    int
-	out  bool // it is output, and no message
+	out  bool  // the text is for standard output, and no message
+	err  Errno // the first error of this output; nothing is written after an error
+	tool Text  // the tool whose message it is
 }
 
-// Usage prints how the tool is called and returns its exit code for that.
+// Speaker prints messages that begin with the name of a tool. A process speaks as the tool
+// that it is. Code that does the work of another tool takes a Speaker of that tool.
+type Speaker struct{ name Text }
+
+// SpeakAs is the Speaker of a tool. The name must be a constant.
+func SpeakAs(tool string) Speaker { return Speaker{Keep(tool)} }
+
+// Usage prints how the tool is called, and returns the exit code for a wrong command line.
 func (p *Process) Usage() Exit {
 	put(p.usage.String())
 	flush()
@@ -18,64 +29,82 @@ func (p *Process) Usage() Exit {
 }
 
 // Fatal prints "TOOL: fatal: " and the parts.
-func (p *Process) Fatal(parts ...string) Exit {
-	p.begin(": fatal: ", parts)
+func (s *Speaker) Fatal(parts ...string) Exit {
+	s.say(": fatal: ", parts)
 	flush()
 	return Failed
 }
 
-// FatalErrno prints "TOOL: fatal: ", the parts and why in daemontools' words,
-// as in "unable to run x: file does not exist".
-func (p *Process) FatalErrno(why Errno, parts ...string) Exit {
-	p.begin(": fatal: ", parts)
-	put(": ")
-	put(Reason(why))
+// FatalErrno prints "TOOL: fatal: ", the parts, and the reason in daemontools' words, as in
+// "unable to run x: file does not exist". If why is 0, there is no reason to print.
+func (s *Speaker) FatalErrno(why Errno, parts ...string) Exit {
+	s.say(": fatal: ", parts)
+	putReason(why)
 	flush()
 	return Failed
 }
 
 // Warn prints "TOOL: warning: " and the parts.
-func (p *Process) Warn(parts ...string) {
-	p.begin(": warning: ", parts)
+func (s *Speaker) Warn(parts ...string) {
+	s.say(": warning: ", parts)
 	flush()
 }
 
-// WarnErrno prints "TOOL: warning: ", the parts and why.
-func (p *Process) WarnErrno(why Errno, parts ...string) {
-	p.begin(": warning: ", parts)
-	put(": ")
-	put(Reason(why))
+// WarnErrno prints "TOOL: warning: ", the parts, and the reason.
+func (s *Speaker) WarnErrno(why Errno, parts ...string) {
+	s.say(": warning: ", parts)
+	putReason(why)
 	flush()
 }
 
 // NoMemory prints what daemontools prints when there is no memory left.
-func (p *Process) NoMemory() Exit { return p.Fatal("out of memory") }
+//
+//go:noinline
+func (s *Speaker) NoMemory() Exit { return s.Fatal("out of memory") }
 
-// Print writes the parts to standard output. What cannot be written is said on
-// standard error.
-func (p *Process) Print(parts ...string) Exit {
+// Print writes the parts to standard output. If that fails, it says so on standard error.
+func (s *Speaker) Print(parts ...string) Exit {
 	line.out = true
 	for _, part := range parts {
 		putRaw(part)
 	}
-	err := write()
-	line.out = false
+	write(true)
+	err := line.err
+	line.out, line.err = false, 0
 	if err != 0 {
-		return p.FatalErrno(err, "unable to write output")
+		return s.FatalErrno(err, "unable to write output")
 	}
 	return 0
 }
 
-func (p *Process) begin(kind string, parts []string) {
-	put(p.name.String())
+// PrintLine writes a name to standard output, escaped as in messages, and then a text as it
+// is.
+func (s *Speaker) PrintLine(name, text string) Exit {
+	line.out = true
+	put(name)
+	line.out = false
+	return s.Print(text)
+}
+
+func (s *Speaker) say(kind string, parts []string) {
+	line.tool = s.name
+	put(s.name.String())
 	put(kind)
 	for _, part := range parts {
 		put(part)
 	}
 }
 
-// put adds text to the line. A name may hold anything but a NUL: what could
-// break the line or drive a terminal is shown escaped, the rest as it is.
+// putReason adds why something has failed, unless nobody knows.
+func putReason(why Errno) {
+	if why != 0 {
+		put(": ")
+		put(Reason(why))
+	}
+}
+
+// put adds text to the line. A name may hold any byte but a NUL. put escapes the bytes that
+// could break the line or drive a terminal.
 func put(text string) {
 	for i := 0; i < len(text); {
 		c := text[i]
@@ -85,6 +114,8 @@ func put(text string) {
 			putRaw(`\n`)
 		case c == '\t':
 			putRaw(`\t`)
+		case c == '\r':
+			putRaw(`\r`)
 		case c < ' ' || c == 0x7f:
 			putEscape(c)
 		case c < utf8.RuneSelf:
@@ -118,26 +149,38 @@ func putRaw(text string) {
 }
 
 func putByte(c byte) {
-	if line.n == len(line.text)-1 { // the last place is kept for flush's newline
-		write()
+	if line.n == len(line.text)-1 { // flush needs the last place for its newline
+		write(false)
 	}
 	line.text[line.n] = c
 	line.n++
 }
 
-// flush writes the line, ended by a newline. Nothing can be done about a
-// standard error that takes no message.
+// flush ends the line and writes it.
 func flush() {
 	line.text[line.n] = '\n'
 	line.n++
-	write()
+	write(true)
 }
 
-func write() Errno {
-	n := line.n
+// write writes what is in the line. Last says that the message ends here. If another
+// process has made the file non-blocking, write waits for room, unless messages do not
+// wait.
+//
+// If standard error takes no message, there is nobody else to tell: the tool goes on, and its
+// exit code says what has failed. Each piece of a long message is tried, whatever became of
+// the pieces before it.
+func write(last bool) {
+	text := line.text[:line.n]
 	line.n = 0
-	if line.out {
-		return Write(1, line.text[:n])
+	switch {
+	case line.out:
+		if line.err == 0 {
+			line.err = WriteStream(1, text)
+		}
+	case unwaiting.on:
+		offer(text, last)
+	default:
+		WriteStream(2, text)
 	}
-	return Write(2, line.text[:n])
 }

@@ -15,26 +15,28 @@ const (
 	Failed Exit = 111
 )
 
-// Process is what a tool works on besides the kernel's view of it: the command
-// line that is left and the environment to hand on. There is one in a program.
+// Process is what a tool works on besides what the kernel keeps: the command line that is
+// left, and the environment of the next program. A program has one.
 type Process struct {
-	// Args is the command line of the running tool, its own name first.
+	Speaker // of the running tool; see ActAs
+
+	// Args is the command line of the running tool. Its own name is the first word.
 	Args Words
 	Env  Environment
+	// PageSize is the size of a page of memory, in bytes.
+	PageSize int
 
-	// Secure tells that the kernel gave the program privileges that its caller
-	// lacks (set-user-ID, file capabilities, …).
-	Secure bool
-
-	name, usage Text // see Begin
-	misused     Exit
-	strings     int     // bytes of the arguments and the environment at the start
-	executable  uintptr // a C string
+	secure     bool      // AT_SECURE; see MorePrivileged
+	ids        [4]uint32 // at the start: uid, euid, gid, egid
+	usage      Text      // see ActAs
+	misused    Exit
+	strings    int     // bytes of the arguments and the environment at the start
+	executable uintptr // a C string
 }
 
-// Adopt takes the command line and the environment from two null-terminated
-// vectors of C strings, which stand one after the other, in memory that Go does
-// not manage.
+// Adopt takes the command line and the environment from two vectors of C strings, each with
+// a null at its end. The strings of the second must stand behind those of the first, in
+// memory that Go does not manage.
 func (p *Process) Adopt(argv uintptr, argc int, envp uintptr, envc int) {
 	p.Args = Words{argv, argc}
 	p.Env = Environment{at: envp, n: envc, cap: envc}
@@ -65,20 +67,37 @@ func (p *Process) Start(stack uintptr) {
 	}
 }
 
-// Auxiliary takes note of an entry of the auxiliary vector, of the types that are
-// in <linux/auxvec.h>; x/sys has no names for them.
+// Auxiliary notes an entry of the auxiliary vector. The types are those of
+// <linux/auxvec.h>, for which x/sys has no names.
 func (p *Process) Auxiliary(kind, value uintptr) {
-	const atSecure, atExecfn = 23, 31
+	const atPagesz, atUID, atEGID, atSecure, atExecfn = 6, 11, 14, 23, 31
 	switch kind {
+	case atPagesz:
+		p.PageSize = int(value)
+	case atUID, atUID + 1, atUID + 2, atEGID:
+		p.ids[kind-atUID] = uint32(value)
 	case atSecure:
-		p.Secure = value != 0
+		p.secure = value != 0
 	case atExecfn:
 		p.executable = value
 	}
 }
 
-// Executable is the name by which the kernel was asked to execute this program, or
-// the empty string. A relative one counts from the directory of the start.
+// MorePrivileged reports whether the file gave the program privileges that its caller
+// lacks, by a set-user-ID or set-group-ID bit or by capabilities.
+//
+// AT_SECURE alone does not say so. It is set as well if SELinux or AppArmor change the
+// domain, and that gives no more than their rules allow the caller. But a file that gives
+// ids makes real and effective ids differ. And if a file gives capabilities, a process that
+// is not root's has some that are not ambient: the ambient ones are its caller's. Real root
+// has nothing to gain.
+func (p *Process) MorePrivileged() bool {
+	uid, euid, gid, egid := p.ids[0], p.ids[1], p.ids[2], p.ids[3]
+	return p.secure && (uid != euid || gid != egid || uid != 0 && moreThanAmbient())
+}
+
+// Executable is the name by which the kernel was asked to execute this program, or empty. A
+// relative name counts from the working directory of the start.
 func (p *Process) Executable() string {
 	if p.executable == 0 {
 		return ""
@@ -86,8 +105,8 @@ func (p *Process) Executable() string {
 	return textAt(p.executable)
 }
 
-// AdoptStrings copies the command line and the environment to where Adopt wants
-// them; false means that there is no memory.
+// AdoptStrings copies the command line and the environment to memory that Adopt can use.
+// False means that there is no memory.
 func (p *Process) AdoptStrings(argv, envp []string) bool {
 	size := (len(argv) + len(envp) + 2) * int(wordSize)
 	for _, s := range argv {
@@ -107,8 +126,8 @@ func (p *Process) AdoptStrings(argv, envp []string) bool {
 	return true
 }
 
-// layOut writes strings at text, which it moves on, and their addresses into a
-// vector, and returns the address behind the vector's null.
+// layOut writes strings at text, and their addresses into a vector. It moves text behind
+// the strings, and returns the address behind the null of the vector.
 func layOut(vector uintptr, text *uintptr, strings []string) uintptr {
 	for _, s := range strings {
 		setWord(vector, *text)
@@ -121,22 +140,23 @@ func layOut(vector uintptr, text *uintptr, strings []string) uintptr {
 	return vector + wordSize
 }
 
-// Begin says which tool the process is from here on: the constants that its
-// messages begin with and that Usage prints, and Usage's exit code.
-func (p *Process) Begin(name, usage string, misused Exit) {
-	p.name = Keep(name)
+// ActAs says which tool the process is from here on. The name stands before messages, Usage
+// prints the usage, and misused is the exit code of Usage. Name and usage must be
+// constants.
+func (p *Process) ActAs(name, usage string, misused Exit) {
+	p.Speaker = SpeakAs(name)
 	p.usage = Keep(usage)
 	p.misused = misused
 }
 
-// Run makes program, with its arguments, the next of the chain.
+// Run makes program, with its arguments, the next program of the chain.
 func (p *Process) Run(program Words) Exit {
 	p.Args = program
 	return Continue
 }
 
-// Bytes is what the kernel counts of the arguments and the environment when it
-// execs, at most: the strings with their NULs and the two vectors.
+// Bytes is the most that the kernel counts for the arguments and the environment at an
+// exec: the strings with their NULs, and the two vectors.
 func (p *Process) Bytes() int {
 	return p.strings + p.Env.added + (p.Args.n+p.Env.n+2)*int(wordSize)
 }

@@ -2,14 +2,39 @@ package bare
 
 import "golang.org/x/sys/unix"
 
-// Reason is daemontools' text for an error number. Its programs do not ask the C
-// library, so the words are the same on every system.
+// Errno is the kernel's error number; 0 is success.
+type Errno = unix.Errno
+
+// Reason is daemontools' text for an error number. daemontools has its own texts instead of
+// the C library's, so that the words are the same on every system.
 func Reason(why Errno) string {
-	if int(why) < len(reasons) && reasons[why] != "" {
+	switch why {
+	case IsLink:
+		return "symbolic link"
+	case NotFIFO:
+		return "not a FIFO"
+	case NotFile:
+		return "not a file"
+	case NotOwn:
+		return "belongs to another account"
+	}
+	// Errno is unsigned, and a forged lock file may hold any number.
+	if why >= firstRefusal && why-firstRefusal < Errno(len(refusals)) {
+		return refusals[why-firstRefusal]
+	}
+	if why < Errno(len(reasons)) && reasons[why] != "" {
 		return reasons[why]
 	}
 	return "unknown error"
 }
+
+// Reasons for which the kernel has no number.
+const (
+	IsLink  Errno = 1<<12 + iota // a symbolic link where there must be none
+	NotFIFO                      // not a FIFO
+	NotFile                      // not a regular file
+	NotOwn                       // a file that belongs to the wrong account
+)
 
 // The texts of daemontools 0.76, as its programs print them when each error is
 // injected.

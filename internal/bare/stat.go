@@ -6,17 +6,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// What the kernel knows of a file: which one it is, its mode and its times.
+
 // Status is what statx(2) says of a file.
 type Status struct {
 	Mode    uint16
 	Links   uint32
+	Owner   uint32
 	Size    int64 // in bytes
 	File    Identity
-	Written int64  // when it was changed, in nanoseconds since the beginning of 1970
-	Born    uint64 // when it was made, in nanoseconds, the low 7 bytes; 0 if nobody knows
+	Written int64  // when the content was changed last, in nanoseconds since the beginning of 1970
+	Born    uint64 // when the file was made, in nanoseconds, the low 7 bytes; 0 if nobody knows
 }
 
-// Stat is the status of the file of a name in an open directory, or Cwd.
+// Kind is the kind of the file: unix.S_IFREG, S_IFIFO and so on.
+func (s Status) Kind() uint16 { return s.Mode & unix.S_IFMT }
+
+// Stat is the status of a file, by its name in an open directory or in Cwd.
 func Stat(dir int, path string) (s Status, err Errno) {
 	at, err := cpath(path)
 	if err != 0 {
@@ -26,6 +32,8 @@ func Stat(dir int, path string) (s Status, err Errno) {
 }
 
 // StatOpen is the status of an open file.
+//
+//go:noinline
 func StatOpen(fd int) (Status, Errno) {
 	return stat(fd, uintptr(unsafe.Pointer(&noPath)), unix.AT_EMPTY_PATH)
 }
@@ -33,24 +41,67 @@ func StatOpen(fd int) (Status, Errno) {
 func stat(dir int, path, flags uintptr) (Status, Errno) {
 	var x unix.Statx_t
 	_, _, err := unix.RawSyscall6(unix.SYS_STATX, uintptr(dir), path, flags, unix.STATX_BASIC_STATS|unix.STATX_BTIME, uintptr(unsafe.Pointer(&x)), 0)
+	if isRefusal(err) {
+		return olderStat(dir, path, flags)
+	}
 	born := (uint64(x.Btime.Sec)*1e9 + uint64(x.Btime.Nsec)) & (1<<56 - 1)
 	written := int64(x.Mtime.Sec)*1e9 + int64(x.Mtime.Nsec)
-	return Status{x.Mode, x.Nlink, int64(x.Size), identity(&x), written, born}, err
+	return Status{x.Mode, x.Nlink, x.Uid, int64(x.Size), identity(&x), written, born}, err
 }
 
-// Link gives a file another name.
-func Link(dir int, from, to string) Errno {
-	return twoPaths(unix.SYS_LINKAT, dir, from, to)
+// noPath is an empty path.
+var noPath [1]byte
+
+// olderStat is stat by the system call that was there before statx.
+func olderStat(dir int, path, flags uintptr) (Status, Errno) {
+	var x unix.Stat_t
+	_, _, err := unix.RawSyscall6(sysFstatat, uintptr(dir), path, uintptr(unsafe.Pointer(&x)), flags, 0, 0)
+	id := Identity{uint64(unix.Major(uint64(x.Dev)))<<32 | uint64(unix.Minor(uint64(x.Dev))), uint64(x.Ino)}
+	written := int64(x.Mtim.Sec)*1e9 + int64(x.Mtim.Nsec)
+	return Status{uint16(x.Mode), uint32(x.Nlink), x.Uid, int64(x.Size), id, written, 0}, named(err, noStatx)
 }
 
-// Unlink removes a name.
-func Unlink(dir int, path string) Errno {
+// Identity tells one file from every other.
+type Identity struct {
+	device, inode uint64
+}
+
+// SameFileSystem reports whether two files are on the same file system.
+func (id Identity) SameFileSystem(other Identity) bool { return id.device == other.device }
+
+// Append appends the identity as text: the device and the inode, in decimal.
+func (id Identity) Append(b *Buffer) bool {
+	return b.AppendNumber(id.device) && b.Append(".") && b.AppendNumber(id.inode)
+}
+
+// Bytes is the identity as files keep it: the device and the inode, little-endian.
+func (id Identity) Bytes() (b [16]byte) {
+	PutLittle(b[:8], id.device)
+	PutLittle(b[8:], id.inode)
+	return b
+}
+
+// Identify returns the identity and the mode of a file. It follows symbolic links.
+func Identify(path string) (id Identity, mode uint16, err Errno) {
 	at, err := cpath(path)
 	if err != 0 {
-		return err
+		return Identity{}, 0, err
 	}
-	_, _, err = unix.RawSyscall(unix.SYS_UNLINKAT, uintptr(dir), at, 0)
-	return err
+	return identify(Cwd, at)
+}
+
+func identify(dir int, path uintptr) (id Identity, mode uint16, err Errno) {
+	var x unix.Statx_t
+	_, _, err = unix.RawSyscall6(unix.SYS_STATX, uintptr(dir), path, 0, unix.STATX_INO|unix.STATX_MODE|unix.STATX_TYPE, uintptr(unsafe.Pointer(&x)), 0)
+	if isRefusal(err) {
+		s, err := olderStat(dir, path, 0)
+		return s.File, s.Mode, err
+	}
+	return identity(&x), x.Mode, err
+}
+
+func identity(x *unix.Statx_t) Identity {
+	return Identity{uint64(x.Dev_major)<<32 | uint64(x.Dev_minor), x.Ino}
 }
 
 // Chmod sets the mode of a file.
@@ -69,28 +120,9 @@ func Fchmod(fd int, mode uint32) Errno {
 	return err
 }
 
-// Fsync writes an open file, or directory, to disk.
-func Fsync(fd int) Errno {
-	for {
-		_, _, err := unix.RawSyscall(unix.SYS_FSYNC, uintptr(fd), 0, 0)
-		if err != unix.EINTR {
-			return err
-		}
-	}
+// NeverWritten sets the times of an open file to the beginning of 1970: Status.Written is 0
+// then.
+func NeverWritten(fd int) {
+	var times [2]unix.Timespec
+	unix.RawSyscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0, uintptr(unsafe.Pointer(&times)), 0, 0, 0)
 }
-
-// Umask sets the mode bits that new files do not get.
-func Umask(mask int) { unix.RawSyscall(unix.SYS_UMASK, uintptr(mask), 0, 0) }
-
-// WriteSome writes p once, again if a signal came first, and returns how much of it was
-// taken.
-func WriteSome(fd int, p []byte) (n int, err Errno) {
-	for {
-		r, _, err := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
-		if err != unix.EINTR {
-			return int(r), err
-		}
-	}
-}
-
-var noPath [1]byte

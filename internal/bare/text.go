@@ -2,8 +2,10 @@ package bare
 
 import "unsafe"
 
-// Text is a string held by its address, for what may not hold a Go pointer. Only
-// text that stays where it is may be kept so: constants, arguments, the arena.
+// Strings and numbers as text.
+
+// Text is a string held by its address, for structures that must not hold a Go pointer. The
+// text must stay where it is, as constants, arguments and memory of the arena do.
 type Text struct {
 	at uintptr
 	n  int
@@ -12,12 +14,19 @@ type Text struct {
 // Keep holds a string as a Text.
 func Keep(s string) Text { return Text{address(s), len(s)} }
 
-func (t Text) String() string { return unsafe.String((*byte)(pointer(t.at)), t.n) }
+// Len is the length of the text in bytes.
+func (t Text) Len() int { return t.n }
 
-// Index is where the first c stands in s, or len(s) if there is none.
+// String is the text as a string. A Text has the layout of a string, and is taken for one:
+// unsafe.String would check address and length wherever String is inlined.
+func (t Text) String() string { return *(*string)(unsafe.Pointer(&t)) }
+
+// Index is the index of the first c in s, or len(s) if there is none.
 func Index(s string, c byte) int {
-	// Eight bytes at a time, up to those of which one may be c: subtracting a one borrows
-	// from the top bit of a byte that was zero, and perhaps of others above it.
+	// Look at eight bytes at a time, as long as none of them is c. x has a zero byte where
+	// s has c. To subtract 1 from a zero byte borrows, which sets the top bit of that byte.
+	// The borrow may reach bytes above it as well, so the loop below finds out which byte
+	// it is.
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	i := 0
 	for at := unsafe.Pointer(unsafe.StringData(s)); i+8 <= len(s); i += 8 {
@@ -34,7 +43,7 @@ func Index(s string, c byte) int {
 	return len(s)
 }
 
-// Base is what follows the last slash of a name.
+// Base is the part of a name behind its last slash.
 func Base(name string) string {
 	for i := len(name); i > 0; i-- {
 		if name[i-1] == '/' {
@@ -44,8 +53,10 @@ func Base(name string) string {
 	return name
 }
 
-// Number reads the decimal digits that s begins with: their value, which stops
-// at the largest uint64 instead of wrapping, and how many there are.
+// Number reads the decimal digits at the beginning of s. It returns their value, at most
+// the largest uint64, and how many they are.
+//
+//go:noinline
 func Number(s string) (n uint64, digits int) {
 	for digits < len(s) && '0' <= s[digits] && s[digits] <= '9' {
 		d := uint64(s[digits] - '0')
@@ -59,12 +70,18 @@ func Number(s string) (n uint64, digits int) {
 	return n, digits
 }
 
-// PutNumber writes n in decimal into b, which must have room for its digits, at most
-// 20, and returns how many there are.
+// PutNumber writes n in decimal into b, and returns how many digits that are. b must have
+// room for them; the largest number has 20.
 func PutNumber(b []byte, n uint64) (digits int) {
 	for rest := n; digits == 0 || rest > 0; rest /= 10 {
 		digits++
 	}
+	return PutDigits(b, n, digits)
+}
+
+// PutDigits writes the last digits of n in decimal into b, with zeros in front, and returns
+// how many digits these are. b must have room for them.
+func PutDigits(b []byte, n uint64, digits int) int {
 	for i := digits; i > 0; i-- {
 		b[i-1] = byte('0' + n%10)
 		n /= 10
@@ -72,26 +89,41 @@ func PutNumber(b []byte, n uint64) (digits int) {
 	return digits
 }
 
-// AllDigits tells whether s is a decimal number and nothing else.
+// HashStart is the hash of nothing.
+const HashStart = 14695981039346656037
+
+// Hash goes on with a hash: it adds the bytes of s. This is FNV-1a with 64 bits.
+func Hash(h uint64, s string) uint64 {
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return h
+}
+
+// AllDigits reports whether s is a decimal number and nothing else.
 func AllDigits(s string) bool {
 	_, digits := Number(s)
 	return len(s) > 0 && digits == len(s)
 }
 
-// TextOf is bytes as a string, without a copy: it changes with them.
+// TextOf is bytes as a string, without a copy: when the bytes change, the string changes.
 func TextOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// BytesOf is a string as bytes that are only read.
+// BytesOf is a string as bytes, without a copy. Nobody may write to them.
 func BytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
 
-// PutLittle writes a number as little-endian bytes, as many as there are.
+// PutLittle writes a number as little-endian bytes, and fills b.
+//
+//go:noinline
 func PutLittle(b []byte, n uint64) {
 	for i := range b {
 		b[i] = byte(n >> (8 * i))
 	}
 }
 
-// Little is the number that PutLittle has written.
+// Little is the number that PutLittle has written to b.
+//
+//go:noinline
 func Little(b []byte) (n uint64) {
 	for i := range b {
 		n |= uint64(b[i]) << (8 * i)

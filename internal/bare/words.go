@@ -2,18 +2,19 @@ package bare
 
 import "unsafe"
 
-// Words is a run of C strings behind a vector of their addresses that ends with
-// a null, as the kernel hands over a command line. It holds no Go pointer, so
-// it may be kept anywhere.
+// Command lines.
+
+// Words is C strings and a vector of their addresses that ends with a null, as the kernel
+// hands over a command line. Words holds no Go pointer, so it may be kept anywhere.
 type Words struct {
-	at uintptr // of the vector
+	at uintptr // address of the vector
 	n  int
 }
 
 // Len is the number of words.
 func (w Words) Len() int { return w.n }
 
-// At is the word at i, or the empty string beyond the end.
+// At is the word at i; empty beyond the end.
 func (w Words) At(i int) string {
 	if i < 0 || i >= w.n {
 		return ""
@@ -21,7 +22,7 @@ func (w Words) At(i int) string {
 	return textAt(word(w.at + uintptr(i)*wordSize))
 }
 
-// From is the words from i on; none when there are fewer.
+// From is the words from i on. There are none if i is beyond the end.
 func (w Words) From(i int) Words {
 	if i > w.n {
 		i = w.n
@@ -29,17 +30,17 @@ func (w Words) From(i int) Words {
 	return Words{w.at + uintptr(i)*wordSize, w.n - i}
 }
 
-// one is the vector that One returns.
-var one [2]uintptr
+// oneWord is the vector that OneWord returns.
+var oneWord [2]uintptr
 
-// One is a command line of a single word, valid until the next call. The word must
-// be a constant that ends with a NUL.
-func One(word string) Words {
-	one[0] = address(word)
-	return Words{uintptr(unsafe.Pointer(&one)), 1}
+// OneWord is a command line of a single word, which must be a constant that ends with a NUL.
+// It is valid until the next call.
+func OneWord(word string) Words {
+	oneWord[0] = address(word)
+	return Words{uintptr(unsafe.Pointer(&oneWord)), 1}
 }
 
-// NewWords makes a command line; false means that there is no memory.
+// NewWords makes a command line of words. False means that there is no memory.
 func NewWords(words ...string) (w Words, ok bool) {
 	vector, ok := allocate((len(words) + 1) * int(wordSize))
 	if !ok {

@@ -7,7 +7,8 @@
 // void _rt0_catena(void)
 //
 // The ELF entry point.
-//   entry:    SP  the kernel's words (see Stack in boot.go), 16-byte aligned
+//   entry:    SP  the address of the kernel's words (see Stack in boot.go),
+//                 16-byte aligned
 //             DX  a function for atexit, 0 on Linux; the ABI wants it kept
 //   clobbers: everything else
 //   exit:     to _rt0_amd64_linux, with SP and DX as they were
@@ -15,9 +16,10 @@ TEXT _rt0_catena(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVQ	SP, R12
 	MOVQ	DX, R13
 
-	// No Go package is initialised yet; a zeroed g with stack bounds is all
-	// that a function prologue asks for. It is on the stack, on a page that is
-	// used in any case, and behind it is the word that FS points behind.
+	// No Go package is initialised yet. A function prologue asks for nothing
+	// but a g with stack bounds, and the rest of this g is zero. The g is on
+	// the stack, on a page that is used in any case. The word behind the g
+	// gets the address of the g, and FS points behind that word.
 	LEAQ	-stack_room(SP), R8
 	SUBQ	$(g_size+16), SP
 	ANDQ	$~15, SP
@@ -43,8 +45,8 @@ TEXT _rt0_catena(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	TESTQ	AX, AX
 	JNE	crash
 
-	// Compiled code expects X15 to be zero. BP ends the frame list: the kernel
-	// starts a program with 0 in it.
+	// Compiled code expects X15 to be zero. The list of frames ends where BP is
+	// zero, and the kernel starts a program with zero in BP.
 	XORPS	X15, X15
 
 	// start(stack Stack), whose argument is at 0(SP).

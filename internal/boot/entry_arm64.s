@@ -4,7 +4,8 @@
 // void _rt0_catena(void)
 //
 // The ELF entry point.
-//   entry:    RSP the kernel's words (see Stack in boot.go), 16-byte aligned
+//   entry:    RSP the address of the kernel's words (see Stack in boot.go),
+//                 16-byte aligned
 //             R0  0 on Linux
 //   clobbers: everything else
 //   exit:     to _rt0_arm64_linux, with RSP and R0 as they were
@@ -12,10 +13,10 @@ TEXT _rt0_catena(SB),NOSPLIT|NOFRAME|TOPFRAME,$0
 	MOVD	RSP, R19
 	MOVD	R0, R20
 
-	// No Go package is initialised yet; a zeroed g with stack bounds is all
-	// that a function prologue asks for. It is on the stack, on a page that is
-	// used in any case. On arm64 its address lives in a register, and no thread
-	// pointer is needed.
+	// No Go package is initialised yet. A function prologue asks for nothing
+	// but a g with stack bounds, and the rest of this g is zero. The g is on
+	// the stack, on a page that is used in any case. On arm64 a register holds
+	// the address of the g, and no thread pointer is needed.
 	SUB	$g_size, RSP
 	MOVD	RSP, g
 	MOVD	RSP, R1
@@ -30,7 +31,8 @@ zero:
 	MOVD	R0, g_stackguard0(g)
 	MOVD	R0, g_stackguard1(g)
 
-	// R29 ends the frame list: the kernel starts a program with 0 in it.
+	// The list of frames ends where R29 is zero, and the kernel starts a program
+	// with zero in R29.
 	// start(stack Stack), whose argument is at 8(RSP).
 	SUB	$48, RSP
 	MOVD	R19, 24(RSP)

@@ -7,11 +7,12 @@ import (
 	"catena/internal/execchain"
 )
 
-// Readproctitle shows the end of what it reads in its own command line. It speaks to
-// no supervisor, but belongs to those who look after them. As 0.76 it says nothing of
-// what is wrong with its words or its input.
+// Readproctitle shows the end of what it reads in its own command line. It does not speak
+// to a supervisor, but belongs to those who look after supervisors. Like 0.76 it is silent
+// if something is wrong with its words or its input.
 var Readproctitle = execchain.Tool{
 	Name:    "readproctitle",
+	Does:    "shows the latest messages to ps(1)",
 	Misused: bare.Misused,
 	Help: `usage: readproctitle L D
 Shows the end of its input in place of D, at least five dots, behind the words L.
@@ -20,18 +21,14 @@ Shows the end of its input in place of D, at least five dots, behind the words L
 	Stays: true,
 }
 
-// HostArgs is the command line in the memory that the kernel shows, where it is not
-// in Process.Args: package os has it so, under the runtime. Before it is nil.
-var HostArgs []string
-
 func readproctitle(p *bare.Process) bare.Exit {
 	const dots, least = 3, 5
 	if p.Args.Len() < 2 {
 		return bare.Misused
 	}
 	d := p.Args.At(p.Args.Len() - 1)
-	if HostArgs != nil {
-		d = HostArgs[len(HostArgs)-1]
+	if args := bare.Hosted.Args; args != nil {
+		d = args[len(args)-1]
 	}
 	title := unsafe.Slice(unsafe.StringData(d), len(d)) // the memory is ours
 	for i := range title {
@@ -40,8 +37,8 @@ func readproctitle(p *bare.Process) bare.Exit {
 	if len(title) < least {
 		return bare.Misused
 	}
-	// As large as a pipe, so that whoever fills one has it empty at once. Only the pages
-	// that are read into take memory.
+	// As large as a pipe, so that a read empties a pipe that is full. Only pages that are
+	// read into take memory.
 	const inputSize = 64 << 10
 	memory, ok := bare.Map(inputSize)
 	if !ok {
@@ -49,7 +46,7 @@ func readproctitle(p *bare.Process) bare.Exit {
 	}
 	input := bare.BytesAt(memory, inputSize)
 	for {
-		n, err := bare.Read(0, input)
+		n, err := bare.ReadStream(0, input)
 		if err != 0 {
 			return bare.Failed
 		}
@@ -60,8 +57,8 @@ func readproctitle(p *bare.Process) bare.Exit {
 	}
 }
 
-// shift moves title to the left and text in from the right, without its NULs, which
-// would end the argument. Of text only the end is looked at, and edited.
+// shift moves title to the left, and text in from the right. It leaves out NULs, which
+// would end the argument. It looks only at the end of text, and edits it.
 func shift(title, text []byte) {
 	from := len(text)
 	for i := len(text) - 1; i >= 0 && len(text)-from < len(title); i-- {

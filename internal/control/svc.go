@@ -1,5 +1,5 @@
-// Package control holds the tools that speak to a supervisor: svc, svok, svstat.
-// It is bare code.
+// Package control holds the tools that speak to a supervisor: svc, svok, svstat and svwait.
+// It also holds readproctitle. It is bare code.
 package control
 
 import (
@@ -7,15 +7,15 @@ import (
 
 	"catena/internal/bare"
 	"catena/internal/execchain"
-	"catena/internal/service"
 )
 
 // Svc sends commands to the supervisors of services.
 var Svc = execchain.Tool{
 	Name:    "svc",
+	Does:    "controls services",
 	Usage:   "svc options: u up, d down, o once, x exit, p pause, c continue, h hup, a alarm, i interrupt, t term, k kill",
 	Misused: bare.Misused,
-	Help: `usage: svc [-udoxpchaitkq12wlL+=] service ...
+	Help: `usage: svc [-udoxpchaitkq12wlLW+=] [-T ms] service ...
   -u  up: start it, and start it again when it ends
   -d  down: TERM and CONT, and do not start it again
   -o  once: start it, and do not start it again
@@ -35,22 +35,47 @@ var Svc = execchain.Tool{
   -=  the signals that follow are for the process, as at first
   -L  what follows is for the log
   -l  what follows is for the service, as at first
+  -W  wait until it has happened: up, down, or a new process after -i, -k, -q, -t
+  -T ms  -W, but give up after so many milliseconds, and exit 99
 `,
 	Run: svc,
 }
 
-const svcLetters = "udopchaitkxq12w+=lL"
+// The letters of svc: those that are sent to supervisors, those of them that send a signal,
+// and all.
+const (
+	commandLetters = "udopchaitkxq12w+="
+	signalLetters  = "dpcahiktq12w"
+	svcLetters     = commandLetters + "lLWT:"
+)
 
-// orders is what is written to a supervisor, each letter once, but for those that were
-// given before a change of whom it is for.
+// nothing is a command that does nothing.
+const nothing = "="
+
+// has reports whether a letter is among others.
+func has(letters string, letter byte) bool { return bare.Index(letters, letter) < len(letters) }
+
+// sends reports whether one of the commands sends a signal.
+func sends(commands string) bool {
+	for i := range len(commands) {
+		if has(signalLetters, commands[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// orders is the text that is written to a supervisor. A letter stands in it once for each
+// stretch between + and =, which change whom the signals are for.
 type orders struct {
 	text     [32]byte
 	n, since int
 }
 
+// add adds a letter, unless the stretch has it. False means that there are too many.
 func (o *orders) add(letter byte) (ok bool) {
 	group := letter == '+' || letter == '='
-	if !group && bare.Index(bare.TextOf(o.text[o.since:o.n]), letter) < o.n-o.since {
+	if !group && has(bare.TextOf(o.text[o.since:o.n]), letter) {
 		return true
 	}
 	if o.n == len(o.text) {
@@ -64,7 +89,10 @@ func (o *orders) add(letter byte) (ok bool) {
 	return true
 }
 
-// end takes a + back.
+func (o *orders) String() string { return bare.TextOf(o.text[:o.n]) }
+
+// end adds a = if the last stretch began with +, so that the commands of others mean the
+// process again.
 func (o *orders) end() (ok bool) {
 	for i := o.n; i > 0; i-- {
 		switch o.text[i-1] {
@@ -80,67 +108,40 @@ func (o *orders) end() (ok bool) {
 func svc(p *bare.Process) bare.Exit {
 	var toMain, toLog orders
 	to := &toMain
-	options := p.Options(svcLetters)
+	waits, limit := false, int64(-1)
+	options := p.OwnOptions(svcLetters) // a word such as --bogus is refused; 0.76 takes it for --
 	for options.Next() {
-		switch letter := options.Letter; {
-		case bare.Index(svcLetters, letter) == len(svcLetters):
-			return options.Refuse(p)
-		case letter == 'L':
+		switch letter := options.Letter; letter {
+		case 'L':
 			to = &toLog
-		case letter == 'l':
+		case 'l':
 			to = &toMain
-		case !to.add(letter):
-			return p.Fatal("too many options")
+		case 'W':
+			waits = true
+		case 'T':
+			var ok bool
+			if limit, ok = milliseconds(options.Value()); !ok {
+				return p.Usage()
+			}
+			waits = true
+		default:
+			if !has(commandLetters, letter) {
+				return options.Refuse(p)
+			}
+			if !to.add(letter) {
+				return p.Fatal("too many options")
+			}
 		}
 	}
-	// What the next svc writes may be read together with this.
+	services := options.Rest()
+	if services.Len() == 0 {
+		return p.Usage()
+	}
+	// A supervisor may read this and what the next svc writes together.
 	if !toMain.end() || !toLog.end() {
 		return p.Fatal("too many options")
 	}
-	origin, err := bare.Open(".", unix.O_RDONLY|unix.O_NONBLOCK, 0)
-	if err != 0 {
-		return p.FatalErrno(err, "unable to open current directory")
-	}
 	bare.Ignore(unix.SIGPIPE)
-	for services, i := options.Rest(), 0; i < services.Len(); i++ {
-		dir := services.At(i)
-		if err := bare.Chdir(dir); err != 0 {
-			p.WarnErrno(err, "unable to chdir to ", dir)
-			continue
-		}
-		if toMain.n > 0 || toLog.n == 0 {
-			send(p, dir, "", toMain.text[:toMain.n])
-		}
-		if toLog.n > 0 {
-			if err := bare.Chdir(service.Log); err != 0 {
-				p.WarnErrno(err, "unable to chdir to ", dir, "/log")
-			} else {
-				send(p, dir, "/log", toLog.text[:toLog.n])
-			}
-		}
-		if err := bare.Fchdir(origin); err != 0 {
-			return p.FatalErrno(err, "unable to set directory")
-		}
-	}
-	return 0
-}
-
-// send writes commands to the supervisor of the working directory, which is called dir
-// and more, all or none: a FIFO takes so few at once or not at all.
-func send(p *bare.Process, dir, more string, commands []byte) {
-	fd, err := service.OpenControl(".")
-	switch err {
-	case 0:
-	case unix.ENXIO:
-		p.Warn("unable to control ", dir, more, ": supervise not running")
-		return
-	default:
-		p.WarnErrno(err, "unable to control ", dir, more)
-		return
-	}
-	bare.SetBlocking(fd)
-	if err := bare.Write(fd, commands); err != 0 {
-		p.WarnErrno(err, "error writing commands to ", dir, more)
-	}
-	bare.Close(fd)
+	c := client{services: services, waits: waits, until: deadline(limit)}
+	return c.run(p, toMain.String(), toLog.String())
 }

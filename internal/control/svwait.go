@@ -5,13 +5,13 @@ import (
 
 	"catena/internal/bare"
 	"catena/internal/execchain"
-	"catena/internal/service"
 )
 
 // Svwait waits until services are as they should be. With a program behind "--" it
 // is a link.
 var Svwait = execchain.Tool{
 	Name:    "svwait",
+	Does:    "waits for services",
 	Usage:   "svwait: usage: svwait [-udrx] [-t ms] service ... [-- child]",
 	Misused: bare.Misused,
 	Help: `usage: svwait [-udrx] [-t ms] service ... [-- child]
@@ -24,22 +24,18 @@ var Svwait = execchain.Tool{
 	Run: svwait,
 }
 
-// gaveUp is the exit code for a wait that was too long, as s6-svwait's.
-const gaveUp = 99
-
 func svwait(p *bare.Process) bare.Exit {
 	want, limit := byte('u'), int64(-1)
-	options := p.Options("udrxt:")
+	options := p.OwnOptions("udrxt:")
 	for options.Next() {
 		switch options.Letter {
 		case 'u', 'd', 'r', 'x':
 			want = options.Letter
 		case 't':
-			if !bare.AllDigits(options.Value()) {
+			var ok bool
+			if limit, ok = milliseconds(options.Value()); !ok {
 				return p.Usage()
 			}
-			n, _ := bare.Number(options.Value())
-			limit = int64(min(n, 1<<40))
 		default:
 			return options.Refuse(p)
 		}
@@ -52,89 +48,75 @@ func svwait(p *bare.Process) bare.Exit {
 	if n == 0 || words.Len() == n+1 {
 		return p.Usage()
 	}
-	if exit := wait(p, words, n, want, limit); exit != bare.Continue || words.Len() == n {
+	if exit := waitForAll(p, words, n, want, deadline(limit)); exit != bare.Continue || words.Len() == n {
 		return max(exit, 0)
 	}
 	return p.Run(words.From(n + 1))
 }
 
-// wait waits until the first n services are as wanted, at most for so many
-// milliseconds if that is not negative.
-func wait(p *bare.Process, services bare.Words, n int, want byte, limit int64) bare.Exit {
+// waitForAll waits until the first n services are as wanted, all at the same time. It waits at
+// most until a time since boot in nanoseconds.
+func waitForAll(p *bare.Process, services bare.Words, n int, want byte, until int64) bare.Exit {
 	origin, err := bare.Open(".", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != 0 {
 		return p.FatalErrno(err, "unable to open current directory")
 	}
-	watch, err := bare.NewWatch()
-	if err != 0 {
-		return p.FatalErrno(err, "unable to watch services")
+	w := newWatch()
+	for good, i := 0, 0; good < n; {
+		is, exit := isAs(p, &w, services.At(i), want)
+		if exit != bare.Continue {
+			return exit
+		}
+		if err := bare.Fchdir(origin); err != 0 {
+			return p.FatalErrno(err, "unable to set directory")
+		}
+		if is {
+			good, i = good+1, (i+1)%n
+			continue
+		}
+		good = 0
+		if bare.SinceBoot() >= until {
+			p.Fatal("timed out")
+			return timedOut
+		}
+		w.wait(until)
 	}
-	end := bare.SinceBoot() + limit*1e6
-	for done := false; !done; {
-		done = true
-		for i := 0; i < n; i++ {
-			is, err := isAs(watch, services.At(i), want)
-			if err != 0 {
-				return p.FatalErrno(err, "unable to chdir to ", services.At(i))
-			}
-			if err := bare.Fchdir(origin); err != 0 {
-				return p.FatalErrno(err, "unable to set directory")
-			}
-			done = done && is
-		}
-		if done {
-			break
-		}
-		for !changed(watch) {
-			left := int64(-1)
-			if limit >= 0 {
-				if left = (end - bare.SinceBoot() + 1e6 - 1) / 1e6; left <= 0 {
-					p.Fatal("timed out")
-					return gaveUp
-				}
-			}
-			bare.WaitFor(watch, left)
-		}
-	}
-	bare.Close(watch)
+	w.close()
 	bare.Close(origin)
 	return bare.Continue
 }
 
-// changed takes what has happened, and tells whether a service may have changed by
-// it. Looking at one opens and closes supervise/ok, which does not count.
-func changed(watch int) bool {
-	something := false
-	changes := bare.ReadChanges(watch)
-	for name, ok := changes.Next(); ok; name, ok = changes.Next() {
-		something = something || name != "ok"
+// isAs reports whether a service is as wanted, and makes sure that its next change is
+// noticed. It makes the service's directory the working directory. Exit is Continue, or a
+// failure, which has been reported: if the service cannot be looked at, it will never be as
+// wanted.
+func isAs(p *bare.Process, w *watch, dir string, want byte) (is bool, exit bare.Exit) {
+	if err := enterService(p, dir); err != 0 {
+		return false, p.FatalErrno(err, "unable to chdir to ", dir)
 	}
-	return something
-}
-
-// isAs tells whether a service is as wanted, and sees to it that its next change is
-// noticed: the status comes by a rename, and whoever has the control FIFO open closes
-// it as it ends. It becomes the service's directory.
-func isAs(watch int, dir string, want byte) (bool, bare.Errno) {
-	if err := bare.Chdir(dir); err != 0 {
-		return false, err
+	w.add()
+	c, wrong := look()
+	supervised := !wrong.isUnsupervised()
+	if !supervised && want == 'd' {
+		down, stale := false, false
+		down, stale, wrong = lookAtRest()
+		is = down || stale
 	}
-	bare.Watch(watch, ".", unix.IN_CREATE|unix.IN_MOVED_TO) // for supervise to come
-	bare.Watch(watch, service.Folder, unix.IN_MOVED_TO|unix.IN_CLOSE_WRITE|unix.IN_CREATE)
-
-	c, trouble, why := read(".")
-	absent := trouble != "" && (why == 0 || why == unix.ENOENT)
+	switch {
+	case wrong.lasts():
+		return false, p.FatalErrno(wrong.why, dir, ": ", wrong.what)
+	case !supervised:
+		return want == 'x' || is, bare.Continue
+	case wrong.what != "":
+		return false, bare.Continue
+	}
 	switch want {
-	case 'x':
-		return absent, 0
 	case 'd':
-		if absent {
-			status, ok, _ := service.ReadStatus(bare.Cwd)
-			return !ok || status.PID == 0, 0
-		}
-		return trouble == "" && c.PID == 0, 0
+		is = c.PID == 0
 	case 'r':
-		return trouble == "" && c.PID != 0 && c.Ready, 0
+		is = c.runs() && c.Ready
+	case 'u':
+		is = c.runs()
 	}
-	return trouble == "" && c.PID != 0, 0
+	return is, bare.Continue
 }

@@ -1,14 +1,14 @@
 package execchain
 
 import (
-	"unsafe"
-
 	"golang.org/x/sys/unix"
 
 	"catena/internal/bare"
 )
 
-// defaultPath is what daemontools searches when there is no PATH.
+// Finding the next program of a chain, and telling whether it is a tool in this very file.
+
+// defaultPath is where daemontools searches if there is no PATH.
 const defaultPath = "/bin:/usr/bin"
 
 // searchPath is where the process looks for programs.
@@ -19,13 +19,18 @@ func searchPath(p *bare.Process) string {
 	return defaultPath
 }
 
-// next looks the program in p.Args up and execs it. It returns a tool if that is
-// the program and is to run in this process, and else why there is none.
-func next(p *bare.Process, path string, tools []*Tool) (*Tool, bare.Errno) {
-	s := Search{file: p.Args.At(0), path: path}
+// proceed looks a program up, and makes the process that program. If one of the tools is
+// the program and can run in this process, proceed returns the tool, to be run. Otherwise
+// it execs the program, and returns only if that fails.
+func proceed(p *bare.Process, argv bare.Words, path string, tools []*Tool) (*Tool, bare.Errno) {
+	s := Search{file: argv.At(0), path: path}
 	for s.Next() {
-		tool, err := try(p, s.Candidate(), tools)
-		if tool != nil {
+		file := s.Candidate()
+		tool := fusible(p, file, tools)
+		var err bare.Errno
+		if tool == nil {
+			err = bare.Execve(file, argv, &p.Env)
+		} else if err = bare.CheckExec(); err == 0 {
 			return tool, 0
 		}
 		s.Failed(err)
@@ -33,29 +38,27 @@ func next(p *bare.Process, path string, tools []*Tool) (*Tool, bare.Errno) {
 	return nil, s.Why()
 }
 
-// Exec replaces the process by a program, looked up as a chain's next one is. It
-// returns only if that fails.
+// Exec looks a program up as the next program of a chain, and replaces the process by it.
+// It returns only if that fails.
 func Exec(p *bare.Process, argv bare.Words) bare.Errno {
-	s := Look(p, argv.At(0))
-	for s.Next() {
-		s.Failed(bare.Execve(s.Candidate(), argv, &p.Env))
-	}
-	return s.Why()
+	_, err := proceed(p, argv, searchPath(p), nil)
+	return err
 }
 
-// A Search tries the files that a program's name may stand for, as daemontools
-// does: one that does not exist is passed over; one that may not be executed as
-// well, but if nothing better follows, that is the error; any other error ends
-// the search. A name with a slash is the file.
+// Search yields the files that the name of a program may stand for, in the order in which
+// daemontools tries them. Whoever tries a file tells Search why the file cannot be executed,
+// and Search decides whether another file follows. A file that does not exist is passed over.
+// A file that may not be executed is passed over as well, but if nothing better follows, that
+// is the error. Any other error ends the search. A name with a slash is the file.
 type Search struct {
 	file, path string
-	at         int // where the next component of the path begins
-	from, to   int // the component that is being tried
+	at         int // index in path where the next component begins
+	from, to   int // the component of path that is being tried
 	denied     bare.Errno
 	over       bool
 }
 
-// Look begins to look for a program where the process looks for programs.
+// Look begins the search for a program, in the PATH of the process.
 func Look(p *bare.Process, file string) Search {
 	return Search{file: file, path: searchPath(p)}
 }
@@ -76,7 +79,7 @@ func (s *Search) Next() bool {
 	return true
 }
 
-// Candidate is the file to try, in bare.Scratch.
+// Candidate is the file to try. It is valid as long as what bare.Join returns.
 func (s *Search) Candidate() string {
 	if s.to < 0 {
 		return s.file
@@ -85,16 +88,10 @@ func (s *Search) Candidate() string {
 	if dir == "" {
 		dir = "."
 	}
-	// The kernel takes no name that fills this room, and neither does package
-	// bare: a name that is cut off is never used.
-	room := bare.Scratch(min(len(dir)+1+len(s.file), unix.PathMax))
-	n := copy(room, dir)
-	n += copy(room[n:], "/")
-	n += copy(room[n:], s.file)
-	return unsafe.String(unsafe.SliceData(room), n)
+	return bare.Join(dir, s.file)
 }
 
-// Failed takes note of why the candidate could not be executed.
+// Failed notes why the candidate could not be executed.
 func (s *Search) Failed(why bare.Errno) {
 	switch why {
 	case unix.ENOENT:
@@ -113,31 +110,21 @@ func (s *Search) Why() bare.Errno {
 	return unix.ENOENT
 }
 
-// try execs a file, or returns the tool that it is.
-func try(p *bare.Process, file string, tools []*Tool) (*Tool, bare.Errno) {
-	if tool := find(tools, bare.Base(file)); tool != nil && !tool.Stays && fusible(p, file) {
-		if err := bare.CheckExec(); err != 0 {
-			return nil, err
-		}
-		return tool, 0
-	}
-	return nil, bare.Execve(file, p.Args, &p.Env)
-}
-
-// self is the identity of the running file, if a chain could come back to it.
+// self is the identity of the running file. It is known only if a chain may come back to
+// this file.
 var self struct {
 	id    bare.Identity
 	known bool
 }
 
-// identifySelf finds out which file this is, if a later word of the command line
-// is a tool's name.
+// identifySelf finds out which file is running, if a later word of the command line is the
+// name of a tool.
 //
-// The file is the one that the kernel was asked to execute. That name holds only
-// now, before anything has changed; /proc/self/exe would hold later too, but it is
-// not everywhere, and the first look at a new process in /proc takes as long as a
-// dozen other calls. A script that has this program for its interpreter goes by the
-// script's name, and is a word of the command line.
+// The file is the one that the kernel was asked to execute. Its name holds only now, before
+// a tool has changed anything. /proc/self/exe would hold later, too, but not every system
+// has it, and the first look at a new process in /proc takes as long as a dozen other
+// calls. If this program is the interpreter of a script, the kernel was asked for the
+// script, whose name is a word of the command line.
 func identifySelf(p *bare.Process, tools []*Tool) {
 	executable, wanted := p.Executable(), false
 	for i := 1; i < p.Args.Len(); i++ {
@@ -153,17 +140,36 @@ func identifySelf(p *bare.Process, tools []*Tool) {
 	}
 }
 
-// fusible tells whether execing a file would only start this very program again.
-// In every doubt the answer is no, and the kernel decides what becomes of it.
-func fusible(p *bare.Process, file string) bool {
-	// The kernel takes arguments and environment of at least 128 KiB in all and
-	// for a single string, whatever the limits are. What could be too large for
-	// it must fail where it would have failed.
+// fusible is the tool that a file is, if to exec the file would only start this very program
+// again. Otherwise, and in every doubt, it is nil, and the kernel decides what becomes of the
+// file.
+func fusible(p *bare.Process, file string, tools []*Tool) *Tool {
+	// Whatever the limits are, the kernel takes at least 128 KiB of arguments and
+	// environment, in all and in a single string. What may be too large for the kernel must
+	// fail where an exec would fail.
 	const certain = 120 << 10
-	if !self.known || p.Bytes() > certain {
-		return false
+	tool := find(tools, bare.Base(file))
+	if tool == nil || tool.Stays || !self.known || p.Bytes() > certain {
+		return nil
 	}
 	id, mode, err := bare.Identify(file)
-	return err == 0 && id == self.id && mode&(unix.S_ISUID|unix.S_ISGID) == 0 &&
-		bare.Executable(file) && !bare.ExecIsNeeded(file)
+	if err != 0 || id != self.id || mode&(unix.S_ISUID|unix.S_ISGID) != 0 ||
+		!bare.Executable(file) || bare.ExecIsNeeded(file) {
+		return nil
+	}
+	return tool
+}
+
+// notRun reports why the program in p.Args could not be run. In daemontools' words a
+// program whose interpreter is missing does not exist, and a variable that is too long has
+// no name. notRun adds in parentheses what these words leave out.
+func notRun(p *bare.Process, why bare.Errno, path string) bare.Exit {
+	s := Search{file: p.Args.At(0), path: path}
+	for (why == unix.ENOENT || why == unix.E2BIG) && s.Next() {
+		if bare.Exists(bare.Cwd, s.Candidate()) == 0 {
+			return p.FatalExec(why, bare.Cwd, s.Candidate(), p.Args, &p.Env, "unable to run ", s.file)
+		}
+		s.Failed(unix.ENOENT)
+	}
+	return p.FatalErrno(why, "unable to run ", s.file)
 }

@@ -1,76 +1,77 @@
-// Package execchain runs tools and chains of them: it finds out which tool a
-// process is, lets it do its work, looks up the next program as execvp would, and
-// execs it. If the next program is another tool in the very file that is running,
-// the tool runs in the same process and the exec is saved; nothing else differs.
+// Package execchain runs tools and chains of them. It finds out which tool a process is,
+// lets the tool do its work, looks the next program up as execvp would, and execs it. If
+// the next program is another tool in the very file that is running, the tool runs in the
+// same process, which saves the exec. Nothing else differs.
 //
-// It is bare code: it runs before the Go runtime and keeps the rules of package
-// bare.
+// It is bare code: it runs before the Go runtime and keeps the rules of package bare.
 package execchain
 
 import "catena/internal/bare"
 
-// A Tool is one program of the family.
+// Tool is a program of the family.
 type Tool struct {
 	Name string
 
-	// Usage is the line that a wrong command line gets, and Misused the exit
-	// code with it, both as daemontools has them.
+	// Does says what the tool does, in the words of catena(8): "holds a lock on a file".
+	Does string
+
+	// Usage is the message for a wrong command line, and Misused is the exit code then.
+	// Both are those of daemontools.
 	Usage   string
 	Misused bare.Exit
 
-	// Help is what --help prints: "usage: ", the synopsis and a line for each
-	// option. Usage keeps daemontools' words; Help tells all of it.
+	// Help is the text of --help: "usage: ", the synopsis, and a line for each option.
+	// Usage keeps the words of daemontools; Help has all options.
 	Help string
 
-	// Stays is set if the process stays for as long as others run. Such a tool is
-	// always execed, so that it is what ps and /proc show.
+	// Stays says that the process stays as long as other processes run. Such a tool is
+	// always execed, so that ps and /proc show it under its own name.
 	Stays bool
 
-	// Run does the tool's work. A link ends by making the rest of its command
-	// line the next program, with Process.Run; every other return value ends
-	// the process with that exit code.
+	// BareOnly says that the tool works before the Go runtime only. Under the runtime it
+	// refuses to run.
+	BareOnly bool
+
+	// Run does the work of the tool. A link calls Process.Run at the end, to make the rest
+	// of its command line the next program. With any result but Continue the process exits
+	// with that code.
 	Run func(p *bare.Process) bare.Exit
 }
 
-// Version is printed by --version.
+// Version is the text of --version.
 const Version = "catena 0.1.0\n"
 
-// HostStart starts a program with its arguments, looked up as a chain's next
-// program is. It is for the tools that have a child, where they run under the
-// runtime and cannot fork; before the runtime it is nil.
-var HostStart func(p *bare.Process, program bare.Words) (pid int, err bare.Errno)
-
-// process is the one of this program.
+// process is the process of this program.
 var process bare.Process
 
-// Process is the process that Begin works on.
+// Process returns the process that RunChain works on.
 func Process() *bare.Process { return &process }
 
-// Start is a program's life before the runtime: it runs the chain that begins
-// with the command line on the kernel's stack, and does not return.
+// Start is the life of a program before the runtime. It runs the chain that begins with the
+// command line on the kernel's stack, and does not return.
 func Start(stack uintptr, tools []*Tool) {
 	process.Start(stack)
-	Begin(tools)
+	RunChain(tools)
 }
 
-// Begin runs the chain that begins with the command line of the process, and does
-// not return. A program with several tools is the one that it is called as; one
-// with a single tool is that, whatever it is called.
-func Begin(tools []*Tool) { bare.Quit(begin(&process, tools)) }
+// RunChain runs the chain that begins with the command line of the process, and does not
+// return. A program with several tools is the tool that it is called as. A program with a
+// single tool is that tool, whatever it is called.
+func RunChain(tools []*Tool) { bare.Quit(runChain(&process, tools)) }
 
-func begin(p *bare.Process, tools []*Tool) bare.Exit {
+func runChain(p *bare.Process, tools []*Tool) bare.Exit {
 	tool := tools[0]
 	if len(tools) > 1 {
 		tool = find(tools, bare.Base(p.Args.At(0)))
 	}
 	if tool == nil {
-		p.Begin("catena", catenaUsage, bare.Misused)
+		p.ActAs("catena", catenaUsage, bare.Misused)
 	} else {
-		p.Begin(tool.Name, tool.Usage, tool.Misused)
+		p.ActAs(tool.Name, tool.Usage, tool.Misused)
 	}
-	if p.Secure {
-		// These programs do what their caller says. With more privileges
-		// than the caller has, that is a hole.
+	if p.MorePrivileged() {
+		// These programs do what their caller says. With more privileges than the caller
+		// has, they would do what the caller may not.
 		return p.Fatal("refusing to run with more privileges than the caller has")
 	}
 	identifySelf(p, tools)
@@ -80,10 +81,13 @@ func begin(p *bare.Process, tools []*Tool) bare.Exit {
 	return run(p, tool, tools)
 }
 
+// spaces fills the column of names in the list of tools.
+const spaces = "               "
+
 const catenaUsage = "catena: usage: catena tool [arg ...]"
 
-// multicall is a program with several tools that was called by none of their
-// names: the tool is the first argument.
+// multicall is a program with several tools that was called by none of their names. Its
+// first argument is the tool.
 func multicall(p *bare.Process, tools []*Tool) bare.Exit {
 	switch word := p.Args.At(1); word {
 	case "":
@@ -91,7 +95,7 @@ func multicall(p *bare.Process, tools []*Tool) bare.Exit {
 	case "--help":
 		exit := p.Print("usage: catena tool [arg ...]\nTools:\n")
 		for i := 0; i < len(tools) && exit == 0; i++ {
-			exit = p.Print("  ", tools[i].Name, "\n")
+			exit = p.Print("  ", tools[i].Name, spaces[min(len(tools[i].Name), len(spaces)):], tools[i].Does, "\n")
 		}
 		if exit != 0 {
 			return exit
@@ -110,13 +114,13 @@ func multicall(p *bare.Process, tools []*Tool) bare.Exit {
 	}
 }
 
-// run is the chain: a tool after the other, until one ends the process or the
+// run runs one tool after the other, until a tool ends the process or the
 // next program is another file.
 func run(p *bare.Process, tool *Tool, tools []*Tool) bare.Exit {
-	for first := true; tool != nil; first = false {
-		p.Begin(tool.Name, tool.Usage, tool.Misused)
-		if !first {
-			bare.SetName(tool.Name) // it may have to wait, and be looked for
+	for fused := false; tool != nil; fused = true {
+		p.ActAs(tool.Name, tool.Usage, tool.Misused)
+		if fused {
+			bare.SetName(tool.Name) // the tool may wait for long, and people look for it by name
 		}
 		switch p.Args.At(1) {
 		case "--help":
@@ -124,21 +128,24 @@ func run(p *bare.Process, tool *Tool, tools []*Tool) bare.Exit {
 		case "--version":
 			return p.Print(Version)
 		}
-		// A tool's own look-up goes by the PATH that it was started with, even
-		// if it sets another one for its child.
+		if tool.BareOnly && bare.UnderRuntime() {
+			return p.Fatal("built without the early entry: build with go build -ldflags=-E=_rt0_catena")
+		}
+		// The next program is looked up in the PATH that the tool was started with, even if
+		// the tool sets another PATH for that program.
 		path := searchPath(p)
 		if exit := tool.Run(p); exit != bare.Continue {
 			return exit
 		}
 		var err bare.Errno
-		if tool, err = next(p, path, tools); err != 0 {
-			return p.FatalErrno(err, "unable to run ", p.Args.At(0))
+		if tool, err = proceed(p, p.Args, path, tools); err != 0 {
+			return notRun(p, err, path)
 		}
 	}
 	return bare.Failed
 }
 
-// find is the tool of a name, or nil.
+// find is the tool with a name, or nil.
 func find(tools []*Tool, name string) *Tool {
 	for _, tool := range tools {
 		if tool.Name == name {

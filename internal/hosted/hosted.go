@@ -1,6 +1,7 @@
-// Package hosted runs tools under the Go runtime: in a build without the entry
-// flag, and on architectures that have no entry. It is ordinary Go, and the only
-// package of the chain that is.
+//go:build !bare
+
+// Package hosted runs tools under the Go runtime: in a build without the entry flag, and on
+// architectures that have no entry. It is ordinary Go, and no other package of a chain is.
 package hosted
 
 import (
@@ -17,28 +18,31 @@ import (
 	"catena/internal/execchain"
 )
 
-// The kernel keeps ids per thread and execs with those of the thread that asks,
-// so the tools must stay on one. An init function runs on the program's first
-// thread, the parent of its children.
+// The kernel keeps ids per thread. When a thread execs, the new program gets its ids. So
+// the tools must stay on one thread. An init function runs on the first thread of the
+// program, which is the parent of its children.
 func init() { runtime.LockOSThread() }
 
-// Main is a program's life under the runtime. It runs the same code as
-// execchain.Start and does not return either.
+// Main is the life of a program under the runtime. It runs the same code as
+// execchain.Start, and does not return either.
 //
-// What the runtime has done by then cannot all be undone: ignored signals and
-// blocked SIGTERM and SIGCHLD are lost, closed standard descriptors are open, and
-// it has needed its own memory and threads.
+// What the runtime has done by then cannot all be undone: ignored signals and blocked
+// SIGTERM and SIGCHLD are lost, standard descriptors that were closed are open, and the
+// runtime has taken its memory and threads.
 func Main(tools []*execchain.Tool) {
-	// The runtime has raised the soft limit on open files. Exec puts it back
-	// before it fails for want of a name.
+	// The runtime has raised the soft limit on open files. Exec puts the limit back, and
+	// then fails, because the name is empty.
 	syscall.Exec("", []string{""}, nil)
 
-	bare.HostExecve = execve
-	bare.HostSpawn = spawn
-	execchain.HostStart = start
-	bare.HostCatchSignals = catchSignals
-	bare.HostNextSignal = nextSignal
-	bare.HostFlock = flockWithin
+	// One by one: a struct that is assigned whole brings the names of all its types into the
+	// binary.
+	bare.Hosted.Args = os.Args
+	bare.Hosted.Execve = execve
+	bare.Hosted.StartHelper = spawn
+	bare.Hosted.Start = start
+	bare.Hosted.CatchSignals = catchSignals
+	bare.Hosted.NextSignal = nextSignal
+	bare.Hosted.Flock = flockWithin
 
 	p := execchain.Process()
 	if !p.AdoptStrings(os.Args, environment()) {
@@ -46,17 +50,18 @@ func Main(tools []*execchain.Tool) {
 	}
 	pairs, err := unix.Auxv()
 	if err != nil {
-		p.Secure = unix.Getuid() != unix.Geteuid() || unix.Getgid() != unix.Getegid()
+		// AT_UID, AT_EUID, AT_GID and AT_EGID; AT_SECURE is set, to be on the safe side
+		pairs = [][2]uintptr{{11, uintptr(unix.Getuid())}, {12, uintptr(unix.Geteuid())},
+			{13, uintptr(unix.Getgid())}, {14, uintptr(unix.Getegid())}, {23, 1}}
 	}
 	for _, pair := range pairs {
 		p.Auxiliary(pair[0], pair[1])
 	}
-	execchain.Begin(tools)
+	execchain.RunChain(tools)
 }
 
-// environment is what the program was started with. os.Environ would drop
-// duplicates, and os.ReadFile would take descriptors that the program is to find
-// free.
+// environment is the environment that the program was started with. os.Environ would drop
+// duplicates, and os.ReadFile would open descriptors that the program is to find free.
 func environment() []string {
 	fd, err := unix.Open("/proc/self/environ", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -85,12 +90,10 @@ func execve(path string, argv bare.Words, env *bare.Environment) bare.Errno {
 	return errno(syscall.Exec(path, list(argv), list(env)))
 }
 
-// spawn starts the first file that can be executed; ENOENT says that none can.
+// spawn starts the first of some files that can be executed. ENOENT means that none of them
+// exists.
 func spawn(paths []string, argv bare.Words, env *bare.Environment, stdout int) (int, bare.Errno) {
-	nowhere, err := bare.Open("/dev/null", unix.O_WRONLY|unix.O_CLOEXEC, 0)
-	if err != 0 {
-		return 0, err
-	}
+	nowhere, _ := bare.Open("/dev/null", unix.O_WRONLY|unix.O_CLOEXEC, 0) // if this fails, standard error is closed
 	defer bare.Close(nowhere)
 	failure := unix.ENOENT
 	for _, path := range paths {
@@ -102,7 +105,7 @@ func spawn(paths []string, argv bare.Words, env *bare.Environment, stdout int) (
 		case err != unix.ENOENT:
 			failure = err
 		case bare.Exists(bare.Cwd, path) == 0:
-			failure = unix.ENOEXEC // it is its interpreter that is not there
+			failure = unix.ENOEXEC // the file exists, so ENOENT is about its interpreter
 		}
 	}
 	return 0, failure
@@ -157,7 +160,7 @@ func catchSignals() { signal.Notify(signals) }
 
 func nextSignal() (int, bool) {
 	for s := range signals {
-		// The runtime sends itself SIGURG to preempt goroutines.
+		// The runtime sends SIGURG to itself, to preempt goroutines.
 		if s != syscall.SIGURG {
 			return int(s.(syscall.Signal)), false
 		}
@@ -165,8 +168,8 @@ func nextSignal() (int, bool) {
 	return 0, false
 }
 
-// flockWithin waits for the lock in a thread of its own, which ends with the
-// program if the lock does not come.
+// flockWithin waits for the lock in a thread of its own. If the lock does not come in time,
+// that thread ends with the program.
 func flockWithin(fd, how int, milliseconds uint64) bare.Errno {
 	const most = uint64(1<<63-1) / uint64(time.Millisecond)
 	done := make(chan bare.Errno, 1)
@@ -179,7 +182,7 @@ func flockWithin(fd, how int, milliseconds uint64) bare.Errno {
 	}
 }
 
-// flock is bare.Flock for a goroutine: the scheduler is told that it waits.
+// flock is bare.Flock for a goroutine: this call tells the scheduler that it waits.
 func flock(fd, how int) bare.Errno {
 	for {
 		if err := errno(unix.Flock(fd, how)); err != unix.EINTR {

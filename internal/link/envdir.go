@@ -7,27 +7,33 @@ import (
 	"catena/internal/execchain"
 )
 
-// Envdir sets variables as the files in a directory say.
+// Envdir sets a variable for each file in a directory.
 var Envdir = execchain.Tool{
 	Name:    "envdir",
+	Does:    "sets variables from files",
 	Usage:   "envdir: usage: envdir dir child",
-	Misused: bare.Failed, // as envdir.c has it, unlike every other tool
-	Help: `usage: envdir [-if] [-p prefix] dir child
+	Misused: bare.Failed, // envdir.c exits 111 here; every other tool exits 100
+	Help: `usage: envdir [-ifn] [-p prefix] dir child
   -i         start from an empty environment
-  -f         the whole file is the value, newlines and trailing blanks included
+  -f         the whole file is the value, but for one newline at its end
+  -n         keep the newline at the end, or, without -f, the blanks there
   -p prefix  put prefix before the name of each variable
 `,
 	Run: envdir,
 }
 
-// envdirOptions are ours. 0.76 takes any first word for the directory.
+// envdirOptions are ours. 0.76 takes the first word for the directory, whatever it is.
 type envdirOptions struct {
-	prefix       string
-	empty, whole bool
+	prefix             string
+	empty, whole, kept bool
+	unknown            byte // an unknown letter in a word behind an option
 }
 
 func envdir(p *bare.Process) bare.Exit {
 	options, rest := envdirWords(p)
+	if options.unknown != 0 {
+		return p.IllegalOption(options.unknown)
+	}
 	if rest.Len() < 2 {
 		return p.Usage()
 	}
@@ -72,9 +78,9 @@ func envdir(p *bare.Process) bare.Exit {
 	return p.Run(rest.From(1))
 }
 
-// envdirWords reads the options and returns the directory and what follows. Only
-// a word made of our letters is an option: 0.76 takes any other for the directory,
-// and so does this.
+// envdirWords reads the options, and returns the directory and what follows. The first word
+// is an option only if it is made of our letters. Otherwise it is the directory, as in
+// 0.76.
 func envdirWords(p *bare.Process) (found envdirOptions, rest bare.Words) {
 	options := false
 	for rest = p.Args.From(1); ; rest = rest.From(1) {
@@ -86,15 +92,19 @@ func envdirWords(p *bare.Process) (found envdirOptions, rest bare.Words) {
 			return found, rest
 		}
 		flags := 1
-		for flags < len(word) && (word[flags] == 'i' || word[flags] == 'f') {
+		for flags < len(word) && (word[flags] == 'i' || word[flags] == 'f' || word[flags] == 'n') {
 			flags++
 		}
 		if flags < len(word) && word[flags] != 'p' {
+			if options {
+				found.unknown = word[flags]
+			}
 			return found, rest
 		}
 		options = true
 		found.empty = found.empty || bare.Index(word[:flags], 'i') < flags
 		found.whole = found.whole || bare.Index(word[:flags], 'f') < flags
+		found.kept = found.kept || bare.Index(word[:flags], 'n') < flags
 		if flags < len(word) {
 			if found.prefix = word[flags+1:]; found.prefix == "" {
 				rest = rest.From(1)
@@ -104,12 +114,12 @@ func envdirWords(p *bare.Process) (found envdirOptions, rest bare.Words) {
 	}
 }
 
-// setFromFile makes a file an entry of the environment: its first line, without
-// blanks at the end. An empty file unsets the variable. What cannot be in an
-// environment, a NUL, becomes a newline.
+// setFromFile makes an entry of the environment from a file. The value is the first line,
+// without blanks at its end, or the whole file, without a newline at its end. An empty file
+// unsets the variable. A NUL cannot be in an environment, and becomes a newline.
 func setFromFile(p *bare.Process, o envdirOptions, name string) bare.Errno {
-	// 0.76 takes a file that is gone by now, a dangling link say, for a copy of
-	// the file before it. Ours: it is an error.
+	// 0.76 goes on if a file cannot be found any more, as with a dangling link, and uses
+	// the text of the file before it. Ours: this is an error.
 	fd, err := bare.Open(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != 0 {
 		return err
@@ -127,7 +137,7 @@ func setFromFile(p *bare.Process, o envdirOptions, name string) bare.Errno {
 	if size == 0 {
 		entry.Cut(start - 1)
 	} else {
-		trim(&entry, start, o.whole)
+		trim(&entry, start, o)
 	}
 	if !p.Env.Put(&entry) {
 		return unix.ENOMEM
@@ -135,11 +145,12 @@ func setFromFile(p *bare.Process, o envdirOptions, name string) bare.Errno {
 	return 0
 }
 
-// readValue reads a file to its end onto the entry and returns its size. Unless
-// it is wanted whole, only the first line is kept, without its newline.
+// readValue reads a file to its end, appends it to the entry, and returns the size of the
+// file. Unless the value is the whole file, readValue keeps only the first line, without
+// its newline.
 func readValue(entry *bare.Buffer, fd int, whole bool) (size int, err bare.Errno) {
 	const chunk = 1024
-	line := false // its end has been read
+	line := false // the end of the first line has been read
 	for {
 		start := entry.Len()
 		n, err := entry.ReadMore(fd, max(chunk, start))
@@ -159,13 +170,21 @@ func readValue(entry *bare.Buffer, fd int, whole bool) (size int, err bare.Errno
 	}
 }
 
-// trim takes blanks off the end of the value that begins at start, unless it is
-// wanted whole, and makes each NUL in it a newline.
-func trim(entry *bare.Buffer, start int, whole bool) {
+// trim cuts blanks or a newline off the end of the value, which begins at start, as the
+// options say. It makes each NUL in the value a newline.
+func trim(entry *bare.Buffer, start int, o envdirOptions) {
 	value := entry.Bytes()[start:]
 	n := len(value)
-	for !whole && n > 0 && (value[n-1] == ' ' || value[n-1] == '\t') {
-		n--
+	switch {
+	case o.kept:
+	case o.whole:
+		if n > 0 && value[n-1] == '\n' {
+			n--
+		}
+	default:
+		for n > 0 && (value[n-1] == ' ' || value[n-1] == '\t') {
+			n--
+		}
 	}
 	entry.Cut(start + n)
 	for i := range n {

@@ -5,9 +5,10 @@ import (
 	"catena/internal/execchain"
 )
 
-// Envuidgid puts an account's ids into GID and UID.
+// Envuidgid puts the ids of an account into GID and UID.
 var Envuidgid = execchain.Tool{
 	Name:    "envuidgid",
+	Does:    "puts the ids of an account into the environment",
 	Usage:   "envuidgid: usage: envuidgid account child",
 	Misused: bare.Misused,
 	Help: `usage: envuidgid account child
@@ -17,22 +18,12 @@ An account is a name, or user:group with names or numbers.
 }
 
 func envuidgid(p *bare.Process) bare.Exit {
-	words := p.Args.From(1)
-	if words.Len() < 2 {
-		return p.Usage()
-	}
-	account, exit := bare.FindAccount(p, words.At(0))
+	account, program, exit := accountWords(p, p.Args.From(1))
 	if exit != bare.Continue {
 		return exit
 	}
 	if !setIDs(p, account) {
 		return p.NoMemory()
 	}
-	return p.Run(words.From(1))
-}
-
-// setIDs puts an account's ids into the environment; false means that there is no
-// memory.
-func setIDs(p *bare.Process, account bare.Account) bool {
-	return p.Env.SetNumber("GID", uint64(account.GID)) && p.Env.SetNumber("UID", uint64(account.UID))
+	return p.Run(program)
 }

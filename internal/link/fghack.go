@@ -5,10 +5,11 @@ import (
 	"catena/internal/execchain"
 )
 
-// Fghack stays in the foreground while a program that puts itself into the
-// background runs.
+// Fghack stays in the foreground as long as a program runs that puts itself into the
+// background.
 var Fghack = execchain.Tool{
 	Name:    "fghack",
+	Does:    "keeps a program in the foreground",
 	Usage:   "fghack: usage: fghack child",
 	Misused: bare.Misused,
 	Help: `usage: fghack [-s] child
@@ -31,15 +32,15 @@ func fghack(p *bare.Process) bare.Exit {
 	return fghackSubreaper(p, p.Args.From(2))
 }
 
-// fghackPipe waits until nobody has the pipe any more that the child was given:
-// for the end of every descendant that does not close descriptors it knows
-// nothing of. That is why there are so many of them.
+// fghackPipe gives the child a pipe, and waits until no process has that open any more. So
+// it waits for the end of every descendant that does not close descriptors which it knows
+// nothing of. Programs close a few by number, so the child gets many copies.
 func fghackPipe(p *bare.Process, program bare.Words) bare.Exit {
 	r, w, err := bare.Pipe(0)
 	if err != 0 {
 		return p.FatalErrno(err, "unable to create pipe")
 	}
-	if execchain.HostStart != nil {
+	if bare.Hosted.Start != nil {
 		return fghackHosted(p, program, r, w)
 	}
 	pid, err := bare.Fork()
@@ -59,7 +60,8 @@ func fghackPipe(p *bare.Process, program bare.Words) bare.Exit {
 
 const copies = 30
 
-// waitForPipe discards what comes through the pipe, and exits as the child did.
+// waitForPipe discards what comes through the pipe until the pipe ends, and exits as the
+// child did.
 func waitForPipe(p *bare.Process, pid, r int) bare.Exit {
 	var discarded [512]byte
 	for {
@@ -77,21 +79,22 @@ func waitForPipe(p *bare.Process, pid, r int) bare.Exit {
 	return bare.Exit(status.ExitStatus())
 }
 
-// fghackHosted is fghackPipe where the runtime has to start the child: the
-// descriptors are arranged here first, just as the child would have done.
+// fghackHosted is fghackPipe under the runtime, which has to start the child. So the
+// descriptors are arranged before that, as the child would arrange them.
 func fghackHosted(p *bare.Process, program bare.Words, r, w int) bare.Exit {
 	var made [copies]int
 	for i := range copies - 1 {
 		made[i], _ = bare.Dup(w)
 	}
-	// What the child is to have in r's place is made last.
+	// The child must not have r, and is to have a copy of w under that number. So that copy
+	// is made last.
 	r, err := bare.MoveUp(r)
 	if err != 0 {
 		return p.FatalErrno(err, "unable to create pipe")
 	}
 	made[copies-1], _ = bare.Dup(w)
 
-	pid, err := execchain.HostStart(p, program)
+	pid, err := bare.Hosted.Start(p, program)
 	if err != 0 {
 		return p.FatalErrno(err, "unable to run ", program.At(0))
 	}

@@ -15,10 +15,11 @@ import (
 
 func FuzzAnEnvFileIsReadAsEnvdirDoes(f *testing.F) {
 	for _, s := range []string{"", "\n", " \t", "v", "v \t\nrest", "a\x00b\x00 \n", "a\r\n", strings.Repeat("x", 3000) + " \ny"} {
-		f.Add([]byte(s), false)
-		f.Add([]byte(s), true)
+		for how := range byte(4) {
+			f.Add([]byte(s), how&1 != 0, how&2 != 0)
+		}
 	}
-	f.Fuzz(func(t *testing.T, content []byte, whole bool) {
+	f.Fuzz(func(t *testing.T, content []byte, whole, kept bool) {
 		t.Chdir(t.TempDir())
 		if err := os.WriteFile("NAME", content, 0o600); err != nil {
 			t.Fatal(err)
@@ -27,18 +28,24 @@ func FuzzAnEnvFileIsReadAsEnvdirDoes(f *testing.F) {
 		if !p.AdoptStrings([]string{"envdir"}, []string{"pNAME=old"}) {
 			t.Fatal("no memory")
 		}
-		if err := setFromFile(&p, envdirOptions{prefix: "p", whole: whole}, "NAME"); err != 0 {
+		if err := setFromFile(&p, envdirOptions{prefix: "p", whole: whole, kept: kept}, "NAME"); err != 0 {
 			t.Fatal(err)
 		}
 		value := content
 		if !whole {
 			value, _, _ = bytes.Cut(value, []byte("\n"))
+		}
+		switch {
+		case kept:
+		case whole:
+			value = bytes.TrimSuffix(value, []byte("\n"))
+		default:
 			value = bytes.TrimRight(value, " \t")
 		}
 		want := string(bytes.ReplaceAll(value, []byte("\x00"), []byte("\n")))
 		got, ok := p.Env.Get("pNAME")
 		if got != want || ok != (len(content) > 0) {
-			t.Fatalf("%q, whole %v: %q %v, want %q", content, whole, got, ok, want)
+			t.Fatalf("%q, whole %v, kept %v: %q %v, want %q", content, whole, kept, got, ok, want)
 		}
 	})
 }

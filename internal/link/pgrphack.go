@@ -5,9 +5,10 @@ import (
 	"catena/internal/execchain"
 )
 
-// Pgrphack begins a session of its own.
+// Pgrphack starts a session of its own.
 var Pgrphack = execchain.Tool{
 	Name:    "pgrphack",
+	Does:    "starts a session",
 	Usage:   "pgrphack: usage: pgrphack child",
 	Misused: bare.Misused,
 	Help: `usage: pgrphack child
@@ -19,6 +20,6 @@ func pgrphack(p *bare.Process) bare.Exit {
 	if p.Args.Len() < 2 {
 		return p.Usage()
 	}
-	bare.Setsid() // fails for the leader of a group, which is what was wanted
+	bare.Setsid() // fails if the process leads a group already, which will do
 	return p.Run(p.Args.From(1))
 }

@@ -7,9 +7,10 @@ import (
 	"catena/internal/execchain"
 )
 
-// Setlock holds a lock on a file for as long as the program runs.
+// Setlock holds a lock on a file as long as the program runs.
 var Setlock = execchain.Tool{
 	Name:    "setlock",
+	Does:    "holds a lock on a file",
 	Usage:   "setlock: usage: setlock [ -nNxX ] file program [ arg ... ]",
 	Misused: bare.Misused,
 	Help: `usage: setlock [-nNxXr] [-t ms] file program [arg ...]
@@ -40,7 +41,7 @@ func setlock(p *bare.Process) bare.Exit {
 		case 'X':
 			silent = false
 		case 'r':
-			how, access = unix.LOCK_SH, unix.O_RDONLY // NFS wants it so
+			how, access = unix.LOCK_SH, unix.O_RDONLY // on NFS a shared lock needs a file that is open for reading
 		case 't':
 			if !bare.AllDigits(options.Value()) {
 				return p.Usage()

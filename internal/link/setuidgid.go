@@ -8,6 +8,7 @@ import (
 // Setuidgid takes on an account's ids.
 var Setuidgid = execchain.Tool{
 	Name:    "setuidgid",
+	Does:    "takes on the ids of an account",
 	Usage:   "setuidgid: usage: setuidgid account child",
 	Misused: bare.Misused,
 	Help: `usage: setuidgid [-s] account child
@@ -23,38 +24,12 @@ func setuidgid(p *bare.Process) bare.Exit {
 	if supplementary {
 		words = words.From(1)
 	}
-	if words.Len() < 2 {
-		return p.Usage()
-	}
-	account, exit := bare.FindAccount(p, words.At(0))
+	account, program, exit := accountWords(p, words)
 	if exit != bare.Continue {
 		return exit
 	}
 	if exit := become(p, account, supplementary); exit != bare.Continue {
 		return exit
 	}
-	return p.Run(words.From(1))
-}
-
-// become takes on an account's ids, the uid last, because it is what allows the
-// others.
-func become(p *bare.Process, account bare.Account, supplementary bool) bare.Exit {
-	if supplementary {
-		gids, exit := account.SupplementaryGroups(p)
-		if exit != bare.Continue {
-			return exit
-		}
-		if err := bare.Setgroups(gids); err != 0 {
-			return p.FatalErrno(err, "unable to set supplementary groups")
-		}
-	} else if err := bare.Setgroups([]uint32{account.GID}); err != 0 {
-		return p.FatalErrno(err, "unable to setgid")
-	}
-	if err := bare.Setgid(account.GID); err != 0 {
-		return p.FatalErrno(err, "unable to setgid")
-	}
-	if err := bare.Setuid(account.UID); err != 0 {
-		return p.FatalErrno(err, "unable to setuid")
-	}
-	return bare.Continue
+	return p.Run(program)
 }

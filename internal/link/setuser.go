@@ -5,11 +5,12 @@ import (
 	"catena/internal/execchain"
 )
 
-// Setuser takes on everything of an account: supplementary groups, ids, the
-// environment of its owner, and the home directory. It is from
-// daemontools-encore, where the variables do not reach the child.
+// Setuser takes on everything of an account: supplementary groups, ids, the environment of
+// its owner, and the home directory. It is from daemontools-encore, where the variables do
+// not reach the child.
 var Setuser = execchain.Tool{
 	Name:    "setuser",
+	Does:    "takes on an account with groups, home and variables",
 	Usage:   "setuser: usage: setuser account child",
 	Misused: bare.Misused,
 	Help: `usage: setuser account child
@@ -19,28 +20,22 @@ An account is a name, or user:group with names or numbers.
 }
 
 func setuser(p *bare.Process) bare.Exit {
-	words := p.Args.From(1)
-	if words.Len() < 2 {
-		return p.Usage()
-	}
-	account, exit := bare.FindAccount(p, words.At(0))
+	account, program, exit := accountWords(p, p.Args.From(1))
 	if exit != bare.Continue {
 		return exit
 	}
-	if account.Name == "" {
-		return p.Fatal("unknown account ", words.At(0)) // a bare number has no home
-	}
-	if !p.Env.Set("HOME", account.Home) || !p.Env.Set("SHELL", account.Shell) ||
-		!p.Env.Set("USER", account.Name) || !setIDs(p, account) {
+	owner, ok := account.Owner()
+	if !ok || !p.Env.Set("HOME", owner.Home) || !p.Env.Set("SHELL", owner.Shell) ||
+		!p.Env.Set("USER", owner.Name) || !setIDs(p, account) {
 		return p.NoMemory()
 	}
 	if exit := become(p, account, true); exit != bare.Continue {
 		return exit
 	}
-	// Last, as the account: a home that the account cannot enter is no place
-	// to run its programs in, and root may not enter one on NFS.
-	if err := bare.Chdir(account.Home); err != 0 {
-		return p.FatalErrno(err, "unable to chdir to ", account.Home)
+	// This comes last, and so is done as the account. A home that the account cannot enter
+	// is no place to run its programs in, and on NFS root may not be able to enter it.
+	if err := bare.Chdir(owner.Home); err != 0 {
+		return p.FatalErrno(err, "unable to chdir to ", owner.Home)
 	}
-	return p.Run(words.From(1))
+	return p.Run(program)
 }

@@ -10,6 +10,7 @@ import (
 // Softlimit sets resource limits.
 var Softlimit = execchain.Tool{
 	Name:    "softlimit",
+	Does:    "sets resource limits",
 	Usage:   "softlimit: usage: softlimit [-a allbytes] [-c corebytes] [-d databytes] [-f filebytes] [-l lockbytes] [-m membytes] [-o openfiles] [-p processes] [-r residentbytes] [-s stackbytes] [-t cpusecs] child",
 	Misused: bare.Misused,
 	Help: `usage: softlimit [-H] [-a bytes] [-c bytes] [-d bytes] [-f bytes] [-l bytes] [-m bytes] [-o n] [-p n] [-r bytes] [-s bytes] [-t seconds] [-R name=soft[:hard]] child
@@ -18,7 +19,7 @@ var Softlimit = execchain.Tool{
   -d bytes    data segment
   -f bytes    file size
   -l bytes    locked memory
-  -m bytes    the same as -d, -s, -l and -a
+  -m bytes    the same as -d, -s, -l and -a; limits threads too, see softlimit(8)
   -o n        open files
   -p n        processes of the user
   -r bytes    resident memory
@@ -26,7 +27,7 @@ var Softlimit = execchain.Tool{
   -t seconds  processor time
   -H          the options that follow set the hard limit, too
   -R name=soft[:hard]
-              any limit, by name: as core cpu data fsize locks memlock msgqueue
+              any limit, by name, or name=soft: or name=:hard alone: as core cpu data fsize locks memlock msgqueue
               nice nofile nproc rss rtprio rttime sigpending stack
 A limit is a number, with K, M or G for 2^10, 2^20 or 2^30, = for the hard limit,
 or - for no limit.
@@ -34,7 +35,7 @@ or - for no limit.
 	Run: softlimit,
 }
 
-// limitNames are the sixteen limits of Linux as prlimit(1) calls them.
+// limitNames are the names of the sixteen limits of Linux, as prlimit(1) has them.
 var limitNames = [...]string{
 	unix.RLIMIT_AS:         "as",
 	unix.RLIMIT_CORE:       "core",
@@ -114,8 +115,8 @@ func resourceOf(letter byte) int {
 	return -1
 }
 
-// limit sets a soft limit, at most to the hard one, or, if hard, both to exactly
-// the value.
+// limit sets a soft limit, which is at most the hard limit. If hard is true, it sets both
+// limits to the value.
 func limit(p *bare.Process, resource int, value string, hard bool) bare.Exit {
 	r, err := bare.Getrlimit(resource)
 	if err != 0 {
@@ -132,8 +133,9 @@ func limit(p *bare.Process, resource int, value string, hard bool) bare.Exit {
 	return setLimit(p, resource, r)
 }
 
-// limitByName sets a limit given as name=soft, as limit does, or as
-// name=soft:hard, both exactly.
+// limitByName sets a limit by its name. It takes name=soft as limit does. With
+// name=soft:hard, name=soft: and name=:hard it sets exactly these limits, as prlimit(1)
+// does.
 func limitByName(p *bare.Process, text string, hard bool) bare.Exit {
 	equals := bare.Index(text, '=')
 	if equals == len(text) {
@@ -148,6 +150,9 @@ func limitByName(p *bare.Process, text string, hard bool) bare.Exit {
 		return p.Usage()
 	}
 	colon := bare.Index(value, ':')
+	if value == "" || value == ":" {
+		return p.Usage()
+	}
 	if colon == len(value) {
 		return limit(p, resource, value, hard)
 	}
@@ -155,14 +160,20 @@ func limitByName(p *bare.Process, text string, hard bool) bare.Exit {
 	if err != 0 {
 		return p.FatalErrno(err, "getrlimit failed")
 	}
-	soft, ok := amount(value[:colon], r.Max)
+	soft, hardest, was := value[:colon], value[colon+1:], r.Max
+	ok := true
+	if soft != "" {
+		r.Cur, ok = amount(soft, was)
+	}
+	if ok && hardest != "" {
+		r.Max, ok = amount(hardest, was)
+	}
 	if !ok {
 		return p.Usage()
 	}
-	if r.Max, ok = amount(value[colon+1:], r.Max); !ok {
-		return p.Usage()
+	if r.Cur > r.Max {
+		return p.Fatal("the soft limit of ", name, " would be above the hard one")
 	}
-	r.Cur = soft
 	return setLimit(p, resource, r)
 }
 
@@ -173,9 +184,8 @@ func setLimit(p *bare.Process, resource int, r unix.Rlimit) bare.Exit {
 	return bare.Continue
 }
 
-// amount reads the value of a limit. Nothing is 0, as 0.76 has it. Suffixes and
-// "-" are ours, and so is that a number which is too large counts as unlimited:
-// 0.76 wraps around.
+// amount reads the value of a limit. An empty value is 0, as in 0.76. Suffixes and "-" are
+// ours. Ours as well: a number that is too large means no limit, where 0.76 wraps around.
 func amount(value string, hard uint64) (n uint64, ok bool) {
 	switch value {
 	case "=":
@@ -184,21 +194,12 @@ func amount(value string, hard uint64) (n uint64, ok bool) {
 		return unix.RLIM_INFINITY, true
 	}
 	n, digits := bare.Number(value)
-	unit := uint64(1)
-	switch value[digits:] {
-	case "":
-		return n, true
-	case "K":
-		unit = 1 << 10
-	case "M":
-		unit = 1 << 20
-	case "G":
-		unit = 1 << 30
-	default:
+	unit := bare.SizeUnit(value[digits:])
+	if unit == 0 || digits == 0 && value != "" {
 		return 0, false
 	}
 	if n > unix.RLIM_INFINITY/unit {
-		return unix.RLIM_INFINITY, digits > 0
+		return unix.RLIM_INFINITY, true
 	}
-	return n * unit, digits > 0
+	return n * unit, true
 }

@@ -4,11 +4,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"catena/internal/bare"
-	"catena/internal/execchain"
 )
 
-// fghackSubreaper waits for every descendant, which the kernel makes its children
-// when their own parents die, whatever they did with their descriptors.
+// fghack -s: waiting for every descendant, as a subreaper.
+
+// fghackSubreaper waits for every descendant. When the parent of a descendant dies, the
+// kernel makes the descendant a child of this process, whatever it did with its
+// descriptors.
 func fghackSubreaper(p *bare.Process, program bare.Words) bare.Exit {
 	if err := bare.BecomeSubreaper(); err != 0 {
 		return p.FatalErrno(err, "unable to become a subreaper")
@@ -16,8 +18,8 @@ func fghackSubreaper(p *bare.Process, program bare.Words) bare.Exit {
 	signals := bare.CatchSignals()
 	var pid int
 	var err bare.Errno
-	if execchain.HostStart != nil {
-		if pid, err = execchain.HostStart(p, program); err != 0 {
+	if bare.Hosted.Start != nil {
+		if pid, err = bare.Hosted.Start(p, program); err != 0 {
 			return p.FatalErrno(err, "unable to run ", program.At(0))
 		}
 	} else {
@@ -32,15 +34,15 @@ func fghackSubreaper(p *bare.Process, program bare.Words) bare.Exit {
 	return waitForAll(p, pid)
 }
 
-// waitForAll waits until there are no children left, passes signals on to them in
-// the meantime, and ends as the first child did.
+// waitForAll waits until there are no children left. Meanwhile it passes signals on to the
+// children. It ends as the first child did.
 func waitForAll(p *bare.Process, first int) bare.Exit {
 	var status unix.WaitStatus
 	for {
 		for {
 			ended, how, err := bare.Reap(bare.AnyChild)
 			if err == unix.ECHILD {
-				return exitAs(p, status)
+				return exitAs(status)
 			}
 			if err != 0 {
 				return p.FatalErrno(err, "wait failed")
@@ -55,44 +57,43 @@ func waitForAll(p *bare.Process, first int) bare.Exit {
 		if signal, fromKernel := bare.NextSignal(); signal != int(unix.SIGCHLD) {
 			passOn(first, signal, fromKernel && fromTerminal(signal))
 			if stops(signal) {
-				bare.Raise(signal) // the shell waits for all of its job to stop
+				bare.Raise(signal) // a shell waits until all processes of its job have stopped
 			}
 		}
 	}
 }
 
-func exitAs(p *bare.Process, status unix.WaitStatus) bare.Exit {
+func exitAs(status unix.WaitStatus) bare.Exit {
 	if status.Signaled() {
 		bare.DieOf(int(status.Signal()))
-		return p.Fatal("child crashed")
+		return bare.Exit(128 + int(status.Signal())) // process 1 is not ended by a signal
 	}
 	return bare.Exit(status.ExitStatus())
 }
 
-// passOn sends a signal to every child: the first one while it lives, and the
-// descendants that have no other parent left. If it is a terminal's, the children in
-// this process group have got it as well.
+// passOn sends a signal to every child: to the first child while it lives, and to
+// descendants whose parents have died. If the signal is from a terminal, the terminal has
+// sent it to the children in this process group already.
 func passOn(first, signal int, terminals bool) {
 	sent := false
-	if bare.OpenChildren() == 0 {
-		for child := bare.NextChild(); child != 0; child = bare.NextChild() {
-			// The /proc may be another pid namespace's.
-			if !bare.IsChild(child) {
-				continue
-			}
-			sent = true
-			if !terminals || bare.Getpgid(child) != bare.Getpgid(0) {
-				bare.Kill(child, signal)
-			}
+	children := bare.Children()
+	for child, ok := children.Next(); ok; child, ok = children.Next() {
+		// /proc may belong to another pid namespace.
+		if !bare.IsChild(child) {
+			continue
+		}
+		sent = true
+		if !terminals || bare.Getpgid(child) != bare.Getpgid(0) {
+			bare.Kill(child, signal)
 		}
 	}
-	if !sent && bare.IsChild(first) { // without /proc: better than nothing
+	if !sent && bare.IsChild(first) { // without /proc only the first child is known
 		bare.Kill(first, signal)
 	}
 }
 
-// fromTerminal tells whether a signal that comes from the kernel may be a
-// terminal's, which sends it to a whole process group.
+// fromTerminal reports whether a signal from the kernel may come from a terminal, which
+// signals a whole process group.
 func fromTerminal(signal int) bool {
 	switch unix.Signal(signal) {
 	case unix.SIGINT, unix.SIGQUIT, unix.SIGHUP, unix.SIGCONT, unix.SIGWINCH:

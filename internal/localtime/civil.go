@@ -1,17 +1,19 @@
 package localtime
 
-// Day is its length in seconds.
+// Dates and days.
+
+// Day is the length of a day in seconds.
 const Day = 24 * 60 * 60
 
-// The calendar repeats every 400 years. A year that begins in March has its leap day at
-// its end, and then the days before a month are a straight line.
+// The calendar repeats every 400 years. If a year begins in March, its leap day is its last
+// day, and the number of days before a month is a linear function of the month.
 const (
 	daysIn400  = 146097
 	marchFirst = -719468 // 0000-03-01 in days since the beginning of 1970
 )
 
-// Civil is the date of a day, counted since the beginning of 1970, in the Gregorian
-// calendar.
+// Civil is the date of a day in the Gregorian calendar. Days are counted since the
+// beginning of 1970.
 func Civil(days int64) (year, month, day int) {
 	days -= marchFirst
 	era := floor(days, daysIn400)

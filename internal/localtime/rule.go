@@ -2,44 +2,48 @@ package localtime
 
 import "catena/internal/bare"
 
-// rule is what POSIX has TZ say: std offset [dst [offset] [,start[/time],end[/time]]]. It
-// is read and applied as the GNU C library does it, malformed ones and its mistakes
-// included: a rule that ends early holds as far as it was understood. A rule of nothing
-// is UTC.
+// The rules that TZ may have instead of a file.
+
+// rule is a rule as POSIX has it: std offset [dst [offset] [,start[/time],end[/time]]].
+// This package reads and applies rules as the GNU C library does, with its mistakes, and
+// malformed rules as well. A rule that ends early holds as far as it was understood. The
+// zero rule is UTC.
 type rule struct {
 	ahead   [2]int64 // seconds ahead of UTC: standard time, summer time
 	changes [2]change
 }
 
-// Which of the two. A change to summer time is in standard time, and the other way round.
+// Indexes of ahead and changes. A change to summer time is in standard time, and a change
+// back is in summer time.
 const (
 	standard = iota
 	summer
 )
 
-// change is a day of each year, and a time of it.
+// change is a day in each year, and a time on that day.
 type change struct {
 	kind             kind
 	month, week, day int
-	time             int64 // seconds since midnight, local time as it is before the change
+	time             int64 // seconds since midnight, in the local time before the change
 }
 
-// kind is how a day is named.
+// kind is the way in which a day is given.
 type kind uint8
 
 const (
-	ofYear      kind = iota // n: from 0 on, with 29 February; also a change that could not be read
-	withoutLeap             // Jn: from 1 on, without 29 February
+	ofYear      kind = iota // n: counted from 0, with 29 February; also for a change that could not be read
+	withoutLeap             // Jn: counted from 1, without 29 February
 	weekday                 // Mm.w.d: a weekday of a week of a month
 )
 
-// What a rule that does not say when summer time is gets: that of the United States.
+// The changes of a rule that has summer time and does not say when: those of the United
+// States.
 var byDefault = [2]change{
 	{weekday, 3, 2, 0, 2 * 3600},
 	{weekday, 11, 1, 0, 2 * 3600},
 }
 
-// parser reads a rule from the front.
+// parser reads a rule from its beginning to its end.
 type parser struct {
 	text bare.Text
 	at   int
@@ -47,7 +51,7 @@ type parser struct {
 
 func (p *parser) rest() string { return p.text.String()[p.at:] }
 
-// next is the next byte, 0 at the end.
+// next is the next byte; 0 at the end.
 func (p *parser) next() byte {
 	if p.rest() == "" {
 		return 0
@@ -55,7 +59,7 @@ func (p *parser) next() byte {
 	return p.rest()[0]
 }
 
-// take takes the next byte if it is this one.
+// take steps over the next byte if that is c.
 func (p *parser) take(c byte) bool {
 	if p.next() != c {
 		return false
@@ -109,8 +113,8 @@ func (p *parser) name() bool {
 	return false
 }
 
-// offset reads how far local time is behind UTC, and sets how much it is ahead. Standard
-// time must have one; summer time without one is an hour ahead of it.
+// offset reads how far local time is behind UTC, and stores how far it is ahead. Standard
+// time must have an offset. Summer time without one is an hour ahead of standard time.
 func (p *parser) offset(r *rule, which int) bool {
 	if c := p.next(); which == standard && c != '+' && c != '-' && !isDigit(c) {
 		return false
@@ -130,8 +134,8 @@ func (p *parser) offset(r *rule, which int) bool {
 	return which == summer
 }
 
-// clock reads hh[:mm[:ss]]; what is not there stays as it is. It is false if there is
-// nothing.
+// clock reads hh[:mm[:ss]], and leaves parts that are missing as they are. It returns false
+// if there is no hh.
 func (p *parser) clock(t *[3]int64) bool {
 	for i := range t {
 		begun := p.at
@@ -143,8 +147,8 @@ func (p *parser) clock(t *[3]int64) bool {
 	return true
 }
 
-// short reads what scanf(3) takes for an unsigned short: blanks, a sign, and digits, of
-// whose value only the last 16 bits count.
+// short reads what scanf(3) takes for an unsigned short: blanks, a sign, and digits. Only
+// the last 16 bits of the value count.
 func (p *parser) short(n *int64) bool {
 	begun := p.at
 	for p.next() == ' ' || '\t' <= p.next() && p.next() <= '\r' {
@@ -167,8 +171,8 @@ func (p *parser) short(n *int64) bool {
 	return true
 }
 
-// change reads a comma, Mm.w.d, Jn or n, and "/time" if it is there. What was read
-// before a mistake is kept.
+// change reads a comma, then Mm.w.d, Jn or n, and "/time" if it is there. If there is a
+// mistake, what stands before the mistake is kept.
 func (p *parser) change(c *change, which int) bool {
 	p.take(',')
 	switch b := p.next(); {
@@ -231,8 +235,8 @@ func (p *parser) dayOfYear(c *change) bool {
 	return true
 }
 
-// at is the offset at a second, which is not before from. The changes that count are
-// those of the year that it is in UTC.
+// at is the offset at a second. The rule holds since the second from, which is not later.
+// The changes that count are those of the year in which the second is in UTC.
 func (r *rule) at(second, from int64) Offset {
 	year, _, _ := Civil(floor(second, Day))
 	o := Offset{From: int64(Days(year, 1, 1)) * Day, Until: int64(Days(year+1, 1, 1)) * Day}
@@ -247,7 +251,7 @@ func (r *rule) at(second, from int64) Offset {
 	}
 	o.From = max(o.From, from)
 	isSummer := start <= second && second < end
-	if start > end { // as in the south
+	if start > end { // in the south summer begins late in the year
 		isSummer = second < end || start <= second
 	}
 	o.Ahead = r.ahead[standard]
@@ -257,8 +261,8 @@ func (r *rule) at(second, from int64) Offset {
 	return o
 }
 
-// in is when the change is in a year, in seconds of local time since the beginning of
-// 1970. The C library counts no years before that: there it is as late as in 1970.
+// in is when the change comes in a year, in seconds of local time since the beginning of
+// 1970. The C library lets all years before 1970 begin in 1970.
 func (c *change) in(year int) int64 {
 	first := Days(year, 1, 1)
 	day := c.day
@@ -270,7 +274,7 @@ func (c *change) in(year int) int64 {
 	case weekday:
 		month := Days(year, c.month, 1)
 		next := Days(year, c.month+1, 1)
-		const thursday = 4 // that day 0 was
+		const thursday = 4 // the weekday of day 0
 		day = c.day - ((month+thursday)%7+7)%7
 		if day < 0 {
 			day += 7

@@ -1,6 +1,6 @@
-// Package localtime turns seconds into local time, as TZ says: by the files of tzfile(5)
-// (RFC 9636) and by the rules of POSIX, which such a file ends with as well. It is bare
-// code.
+// Package localtime turns seconds into local time, as TZ says. It reads the files of
+// tzfile(5) (RFC 9636), and the rules of POSIX, one of which stands at the end of such a
+// file as well. It is bare code.
 package localtime
 
 import (
@@ -9,26 +9,26 @@ import (
 	"catena/internal/bare"
 )
 
-// zone is the time zone of the process: the transitions of a file, if there is one, and
-// the rule for the time after them.
+// zone is the time zone of the process: the transitions of a file, if there is one, and the
+// rule for the time after them.
 var zone struct {
 	file        [64 << 10]byte
-	transitions int // how many there are
-	times       int // where they stand in the file, eight bytes each
-	kinds       int // where the type of each stands, one byte each
-	types       int // where the types stand, six bytes each
+	transitions int // number of transitions
+	times       int // where the times of the transitions stand in the file, eight bytes each
+	kinds       int // where the types of the transitions stand, one byte each
+	types       int // where the descriptions of the types stand, six bytes each
 	typeCount   int
-	leaps       int // how many leap seconds there are
-	leapTable   int // where they stand, twelve bytes each: when, and how many by then
+	leaps       int // number of leap seconds
+	leapTable   int // where the leap seconds stand, twelve bytes each: when, and how many by then
 	rule        rule
 	ruled       bool
 }
 
-// An Offset is how much local time is ahead of UTC, in seconds, from one second on and
-// before another, both since the beginning of 1970 UTC.
+// Offset is how many seconds local time is ahead of UTC, in the time from the second From
+// up to before the second Until. Both are counted since the beginning of 1970 UTC.
 //
-// Where the zone counts leap seconds, Passed are those that have been by then, which are
-// to be left out, and Within is 1 in one, which has the number 60.
+// If the zone counts leap seconds, Passed is how many there have been by then. These are to
+// be left out of the time. Within is 1 in a leap second, which has the number 60.
 type Offset struct {
 	Ahead          int64
 	Passed, Within int64
@@ -40,22 +40,22 @@ const (
 	always = -1 << 63
 )
 
-// UTC sets the time zone to UTC.
+// UTC makes UTC the time zone.
 func UTC() {
 	zone.transitions, zone.typeCount, zone.leaps, zone.ruled = 0, 0, 0, false
 	follows = false
 }
 
-// system is the time zone without TZ.
+// system is the file of the time zone if TZ is not set.
 const system = "/etc/localtime"
 
 var (
-	follows  bool        // it is the one that was read
-	followed bare.Status // what it was then; zero if it was not there
+	follows  bool        // the time zone is that of system
+	followed bare.Status // the status of system when it was read; zero if it was not there
 )
 
-// Follow reads the time zone again if it is not that of TZ and its file is another one by
-// now; it tells whether it is.
+// Follow reads the time zone again if TZ is not set and system is another file now. It
+// reports whether it has done so.
 func Follow() (changed bool) {
 	if !follows {
 		return false
@@ -68,10 +68,10 @@ func Follow() (changed bool) {
 	return true
 }
 
-// Set sets the time zone as tzset(3) does, by TZ, if that is set: the name of a file, or a
-// rule, with a colon before it or not. Names are relative to a folder, which is TZDIR's;
-// without one it is the usual one. Without TZ it is /etc/localtime. What cannot be had or
-// makes no sense is UTC.
+// Set sets the time zone as tzset(3) does. If TZ is set, it is the name of a file or a
+// rule, and a colon may stand before it. A relative name is looked for in a folder, which
+// TZDIR gives; an empty one stands for the usual folder. If TZ is not set, the file is
+// system. If there is no such file, or it makes no sense, the time zone is UTC.
 func Set(tz string, set bool, folder string) {
 	UTC()
 	if folder == "" {
@@ -107,7 +107,8 @@ func readNamed(folder, name string) bool {
 	return read(bare.TextOf(path[:n]))
 }
 
-// read reads a file; false means that there is none, or that it is none of a time zone.
+// read reads the file of a time zone. False means that the file does not exist, or is not
+// one of a time zone.
 func read(path string) bool {
 	fd, err := bare.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != 0 {
@@ -129,9 +130,10 @@ func read(path string) bool {
 	return true
 }
 
-// understand finds the parts of the file, of n bytes. Version 1 has four bytes for each
-// time; later ones have such a block too, for whoever knows no other, and after it one
-// with eight. Only that is read: files of version 1 have not been made for long.
+// understand finds the parts of the file, which has n bytes. A file has a block with four
+// bytes for each time, which is all of version 1. Later versions have a second block, with
+// eight bytes for each time. understand reads only the second block, because nobody has
+// made files of version 1 for a long time.
 func understand(n int) bool {
 	const headerSize = 44
 	at, wide := 0, false
@@ -186,11 +188,11 @@ func big(at, size int) (n uint64) {
 
 func transition(i int) int64 { return int64(big(zone.times+8*i, 8)) }
 
-// ahead is the offset of a type of the file.
+// ahead is the offset of a type in the file.
 func ahead(kind int) int64 { return int64(int32(big(zone.types+6*kind, 4))) }
 
-// first is the type before the first transition: that of standard time which comes first
-// in the file, as the C library has it. In real files it is the first one of all.
+// first is the type that holds before the first transition. As in the C library, it is the
+// first type in the file that is standard time. In real files it is the first type of all.
 func first() int {
 	for kind := range zone.typeCount {
 		if zone.file[zone.types+6*kind+4] == 0 {
@@ -200,14 +202,14 @@ func first() int {
 	return 0
 }
 
-// leap is when a leap second of the file is, and how many there have been with it.
+// leap is when a leap second of the file is, and how many there have been with this one.
 func leap(i int) (at, passed int64) {
 	place := zone.leapTable + 12*i
 	return int64(big(place, 8)), int64(int32(big(place+8, 4)))
 }
 
-// At is the offset at a second since the beginning of 1970 UTC, counted with the leap
-// seconds of the zone, if it has such.
+// At is the offset at a second since the beginning of 1970 UTC. If the zone has leap
+// seconds, these count as seconds.
 func At(second int64) Offset {
 	o := at(second)
 	for i := zone.leaps - 1; i >= 0; i-- {
@@ -231,7 +233,7 @@ func At(second int64) Offset {
 	return o
 }
 
-// at is the offset without regard to leap seconds.
+// at is the offset if leap seconds are left out of account.
 func at(second int64) Offset {
 	n := zone.transitions
 	if n == 0 || second < transition(0) {

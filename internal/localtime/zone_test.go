@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Zones are those of Go's package time, near and far.
+// TestZones compares the offsets of zones with those of Go's package time.
 func TestZones(t *testing.T) {
 	for _, name := range []string{"Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "Africa/Casablanca", "UTC", "America/Sao_Paulo", "Europe/Dublin", "Antarctica/Troll", "America/Nuuk", "Asia/Gaza", "Etc/GMT+5", "Pacific/Apia"} {
 		loc, err := time.LoadLocation(name)
@@ -52,8 +52,8 @@ func TestDates(t *testing.T) {
 	}
 }
 
-// within looks at moments everywhere: each must be within the time that its offset is
-// said to hold.
+// within asks for the offsets at times near and far. Each time must be within the span of
+// its offset.
 func within(t *testing.T) {
 	for _, s := range []int64{0, -1, 1, 1e9, -1e9, 2e9, 1 << 32, -1 << 32, 1 << 40, -1 << 40, 67768036191676799, -67768036191676799} {
 		o := At(s)
@@ -66,7 +66,7 @@ func within(t *testing.T) {
 	}
 }
 
-// Whatever TZ says, there is an answer.
+// Whatever TZ says, there is an offset for each time.
 func FuzzRule(f *testing.F) {
 	for _, text := range []string{"UTC0", "CET-1CEST,M3.5.0,M10.5.0/3", "<+03>-3", "XXX3YYY2,J60,J300/23:59:59", "XXX3YYY2,0/0,J365/25", "AAA5BBB4,59,299", "AAA-5:30:15",
 		"AAA5BBB", "AAA5BBB,M3.2.0/-167,M11.1.0/167", "AAA", "<", "<>", "AAA5BBB,M", "AAA5BBB,M3.", "AAA5BBB,M3.2.0,", "AAA5BBB,J", ",", "AAA99999999999999999999", ":", "AAA5BBB,M13.6.7,M0.0.0"} {
@@ -82,7 +82,8 @@ func FuzzRule(f *testing.F) {
 	})
 }
 
-// Whatever a file contains, there is an answer, and none of bytes that are not in it.
+// Whatever a file contains, there is an offset for each time, and no byte beyond the file
+// is used.
 func FuzzFile(f *testing.F) {
 	for _, name := range []string{"Europe/Berlin", "UTC", "Asia/Kolkata", "Africa/Casablanca", "Pacific/Apia"} {
 		text, err := os.ReadFile(filepath.Join("/usr/share/zoneinfo", name))
@@ -110,7 +111,7 @@ func FuzzFile(f *testing.F) {
 	})
 }
 
-// A file with any byte changed, or cut off anywhere, makes no trouble.
+// A file with any byte changed, or cut off anywhere, is read without a crash.
 func TestSpoiltFiles(t *testing.T) {
 	text, err := os.ReadFile("/usr/share/zoneinfo/Europe/Berlin")
 	if err != nil {

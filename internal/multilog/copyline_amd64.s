@@ -5,6 +5,8 @@
 
 // func copyLine(to, from uintptr, most int) (n int)
 //
+// Sixteen bytes at a time, up to sixteen with a newline; the last fifteen one by one.
+//
 //   entry:    the arguments on the stack
 //   clobbers: AX, BX, CX, DX, SI, DI, X0, X1
 //   exit:     the result on the stack

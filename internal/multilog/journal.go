@@ -1,471 +1,322 @@
 package multilog
 
 import (
+	"unsafe"
+
 	"golang.org/x/sys/unix"
 
 	"catena/internal/bare"
 	"catena/internal/service"
 )
 
-// What is read stands in the journal, a file in the first log, before it leaves the pipe,
-// and until it stands in the logs. It is duplicated from the pipe, which keeps it, into a
-// second one (tee(2)), and read from there into the file, which is mapped: its pages are
-// used again and again. Then it is read from the pipe itself, to nowhere but for its first
-// byte. That one goes to the head of the journal, where something else has stood: so in one
-// system call the text leaves the pipe and the journal says so, and wherever the process is
-// killed the text is either in the pipe or in the journal.
+// The journal is a file in the directory of a log. Text stands in it from before it leaves
+// the pipe until it stands in the logs. So a kill at any time loses no line, and doubles
+// none.
 //
-// That read takes all or nothing. Nobody else takes from the pipe, so as much as was
-// duplicated is there, and then the kernel does not wait, but for a page that it reads to:
-// the one with the mark, which comes first, and one that has just been written to.
+// This is how text gets from the pipe to the logs:
 //
-// The head says how far the logs are, too. There are two of them, written in turn, each in
-// one call within a page, which a kill does not tear; the newest that counts is the head.
+//  1. tee(2) copies the text from the input pipe to a second pipe. The input pipe keeps it.
+//  2. readv(2) moves the copy from the second pipe to the journal, all but the first byte.
+//     The journal is a mapped file, so that its pages are used again and again.
+//  3. pwrite(2) writes a head to the journal. It says how long the text is, and that the head
+//     does not count until its mark changes.
+//  4. readv(2) takes the text from the input pipe. The first byte goes to the mark in the head,
+//     where multilog has put another byte, and the others go to memory that belongs to no
+//     file. So one system call both takes the text from the pipe and makes the head count.
+//     Wherever multilog is killed, the text is either in the pipe or in the journal.
+//  5. The lines are written to the logs, from that memory. Then a head without a text is
+//     written.
 //
-//	killed                         what the next one finds
+// Only the kernel reads and writes the mapping. Somebody may cut the journal off at any
+// time, and then a page of the mapping is gone: a system call says EFAULT, but multilog
+// itself would die of SIGBUS.
+//
+// The readv takes all of the text or nothing. Only multilog reads the pipe, so everything
+// that tee has copied is still there, and the kernel has no input to wait for. The kernel
+// may still have to wait for a page that it copies to. The page with the mark comes first,
+// and multilog has just written to the pages for the others.
+//
+// A head also says how far each log is. The journal has two heads, which are written in
+// turn. A head lies within a page and is written by one call, so that a kill does not tear
+// it. The newest head that counts is valid.
+//
+//	killed                         what the next multilog finds
 //	before the head is written     the head before; the text is in the pipe
-//	before the pipe is read        the same, because the mark says that the new one does
+//	before the pipe is read        the same, because the mark says that the new head does
 //	                               not count
 //	before the logs are written    the text in the journal, and how long each log was
-//	                               without it: the logs are cut to that, and it is written
-//	                               again, so every line is in its log once
+//	                               without it: it cuts the logs back to that length and
+//	                               writes the text again, so a line is in its log once
 //	after the head is written      a head without a text
 //
-// The beginning of a line that cannot be written yet is in the head, and in front of the
-// text as well. If the next one has another pipe, that line ends there.
+// The fragment of a line that cannot be written yet stands in the head, and so does the first
+// byte of a text that was taken: it is the mark. In the file their places before the rest of
+// the text stay free. If the next multilog has another pipe, the line ends there.
 //
-// The next one may have another script: a log is known by its directory, wherever in the
-// script it stands, and the journal is where the last one has left it. What a log gets of
-// the text may differ then; if so, it gets all of it again, also what is in older files.
+// The next multilog may have another script. It knows a log by its directory, wherever in
+// the script the log stands, and it looks for the journal in all logs. If other lines of
+// the text are selected for a log now, the log gets all of them, even those that are in its
+// old files already.
 //
-// Where the input is not a pipe, or the file system cannot map files, there is no journal;
-// what one has that is there is read and written first, or nothing is done at all.
-const journalName = "journal"
-
-// A head, in bytes. Numbers are little-endian.
+// If the input is not a pipe, or if the file system cannot map files, multilog works
+// without a journal. If there is a journal all the same, multilog first replays it, or
+// refuses to start.
 //
-//	 0  8  "journal3"
-//	 8 24  the beginning of the boot id
-//	32  8  how many heads there were before
-//	40  1  1 if what comes begins within a line, the beginning of which has been written
-//	41  1  1 if the head counts only if the next two bytes differ
-//	42  1  what the mark was
-//	43  1  the mark
-//	44  4  how long the text is
-//	48  2  how long the beginning of a line before it is, which is at the end of the head
-//	56 16  the pipe: its device and inode
-//	72 64  for each log: its directory and current, each as device and inode; in 8 each,
-//	       the size of current, how many bytes of the output are in older files, and
-//	       what tells one selection of lines from another; 1 if it gets the line that
-//	       the text begins in; in 7, when current was made, in nanoseconds, because an
-//	       inode may come back
+// People read a log with cat main/* and grep -r. So the name of the journal begins with a
+// dot, and multilog wipes text out of the journal once it is in the logs: at once if it is
+// little, and otherwise when no input has come for a moment.
 const (
-	journalMagic = "journal3"
-	markPlace    = 43
-	pipePlace    = 56
-	logsPlace    = 72
-	entrySize    = 64
-	linePlace    = headSize - lineMax
-	headSize     = 4096
-	mostLogs     = (linePlace - logsPlace) / entrySize
-	textStart    = 2 * headSize
-	journalSize  = textStart + readMax
+	journalName = ".journal"
+	formerName  = "journal" // until November 2026
 )
 
+// journalFile is the journal, and what multilog knows of it.
+//
+// If fd is 0, there is no journal, and on is false. Otherwise head is the newest head of the
+// file, or about to be written. While on is true, the input goes through the mapping. If fd
+// is not 0 and on is false, the journal is only there until its text is in the logs.
 type journalFile struct {
-	on      bool    // what is read stands in it
-	fd      int     // 0 if there is none
-	home    int     // the log in whose directory it is
-	at      uintptr // where it is mapped
-	in, out int     // of the second pipe
-	turn    uint64  // of the head
-	boot    service.Boot
-	pipe    [16]byte // the input
-	head    [headSize]byte
+	on              bool    // text goes through the journal
+	found           bool    // a journal was there at the start, of any boot
+	former          bool    // the journal counts, and is of another boot
+	lost            bool    // somebody has removed the journal, which is to be made anew
+	cut             bool    // somebody has cut the journal off, which is to be mended
+	short           bool    // multilog itself could not make the journal long
+	fd              int     // descriptor; 0 if there is no journal
+	home            int     // index of the log whose directory the journal is in
+	at              uintptr // address of the mapping
+	copyIn, copyOut int     // the second pipe: its ends for writing and reading
+	turn            uint64  // how many heads have been written
+	boot            service.Boot
+	file            bare.Identity // which file the journal is
+	pipe            bare.Identity // the input pipe
+	fragments       int           // how many of the two heads may hold a fragment
+	untaken         int           // so many bytes of the head's text are in the pipe still
+	used            int           // so many bytes of the text's place in the file may hold text
+	head            journalHead
+	zeros           [little]byte // right behind the head, so that one call writes both
+	sink            [4096]byte   // takes bytes that nobody wants to read
 }
 
-var journal journalFile
+// little is how much old text multilog wipes out of the journal at once, in bytes.
+const little = 16 << 10
 
-// open opens the journal that the last multilog has left, or makes one. Anything but
-// Continue is a failure, which has been said: then what it has is as it was.
-func (j *journalFile) open(p *bare.Process) bare.Exit {
-	j.boot = service.ThisBoot()
-	left := false
-	for i := range script.logs.Len() {
-		l := script.logs.At(i)
-		is, err := bare.Stat(l.dir, journalName)
-		if err != 0 && err != unix.ENOENT {
-			return p.FatalErrno(err, "unable to read ", l.name.String(), "/", journalName)
-		}
-		switch {
-		case is.Mode&unix.S_IFMT != unix.S_IFREG:
-		case left:
-			if exit := j.removeOther(p, l); exit != bare.Continue {
-				return exit
-			}
-		default:
-			j.home, left = i, true
-		}
-	}
-	l := script.logs.At(j.home)
-	err := j.read(p, l, unix.O_CREAT)
-	if err != 0 && left {
-		return p.FatalErrno(err, "unable to read ", l.name.String(), "/", journalName)
-	}
-	if err == 0 {
-		err = j.use()
-	}
-	if err == 0 {
-		j.on, input.at = true, j.at+textStart
-		return bare.Continue
-	}
-	if err == unix.E2BIG {
-		p.Warn("too many logs for ", l.name.String(), "/", journalName)
-	} else {
-		p.WarnErrno(err, "unable to use ", l.name.String(), "/", journalName)
-	}
-	if !input.mapAlone() {
-		return p.NoMemory()
-	}
-	if !j.holds() {
-		j.remove()
-		return bare.Continue
-	}
-	limit, err := bare.Getrlimit(unix.RLIMIT_FSIZE)
-	if err == 0 && limit.Cur < textStart {
-		return p.FatalErrno(unix.EFBIG, "unable to write ", l.name.String(), "/", journalName)
-	}
-	text := input.text()[:bare.Little(j.head[44:48])+bare.Little(j.head[48:50])]
-	if n, err := bare.ReadAt(j.fd, text, textStart); err != 0 || n < len(text) {
-		return p.FatalErrno(err, "unable to read ", l.name.String(), "/", journalName)
-	}
-	return bare.Continue
+var _ [0]byte = [unsafe.Offsetof(journalFile{}.zeros) - unsafe.Offsetof(journalFile{}.head) - headSize]byte{}
+
+// log is the log whose directory the journal is in.
+func (j *journalFile) log() *log { return script.logs.At(j.home) }
+
+// unwritten is what the last multilog has read and not written to all logs: a fragment, and
+// the text behind it.
+type unwritten struct {
+	fragment, text int  // lengths in bytes
+	inside         bool // they begin within a line whose beginning is in the logs
+	ends           bool // the last line ends with the text: its rest was to come from another pipe
 }
 
-// removeOther removes the journal of a log for which there was another script, unless
-// there is something in it: which of the two came first is not known.
-func (j *journalFile) removeOther(p *bare.Process, l *rotated) bare.Exit {
-	if err := j.read(p, l, 0); err != 0 {
-		return p.FatalErrno(err, "unable to read ", l.name.String(), "/", journalName)
-	}
-	if j.holds() {
-		return p.Fatal("lines are left for another script: ", l.name.String(), "/", journalName)
-	}
-	bare.Unlink(l.dir, journalName)
-	bare.Close(j.fd)
-	j.fd, j.turn = 0, 0
-	clear(j.head[:])
-	return bare.Continue
-}
-
-// holds tells whether the journal has something that the logs lack.
-func (j *journalFile) holds() bool {
-	return bare.Little(j.head[44:48]) > 0 || bare.Little(j.head[48:50]) > 0 || j.head[40] != 0
-}
-
-// read opens the journal in a log and loads it.
-func (j *journalFile) read(p *bare.Process, l *rotated, how int) bare.Errno {
-	fd, err := bare.OpenAt(l.dir, journalName, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC|how, 0o600)
-	if err != 0 {
-		return err
-	}
-	j.fd = fd
-	if err = j.load(p, l); err != 0 {
-		bare.Close(fd)
-		j.fd = 0
-	}
-	return err
-}
-
-// use makes what the journal needs.
-func (j *journalFile) use() (err bare.Errno) {
-	if script.logs.Len() > mostLogs {
-		return unix.E2BIG
-	}
-	limit, err := bare.Getrlimit(unix.RLIMIT_FSIZE)
-	if err == 0 && limit.Cur < journalSize {
-		return unix.EFBIG // it would die of that
-	}
-	if err = bare.Truncate(j.fd, journalSize); err != 0 {
-		return err
-	}
-	if j.at, err = bare.MapShared(j.fd, journalSize); err != 0 {
-		return err
-	}
-	if j.out, j.in, err = bare.Pipe(unix.O_NONBLOCK | unix.O_CLOEXEC); err != 0 {
-		return err
-	}
-	bare.SetPipeSize(j.in, readMax)
-	// One more has to be left for a rotation.
-	spare, err := bare.Dup(0)
-	if err != 0 {
-		bare.Close(j.in)
-		bare.Close(j.out)
-		return err
-	}
-	bare.Close(spare)
-	return 0
-}
-
-// load takes over the newest head that counts, if both are of this boot, as far as that is
-// known, and the file has not been cut off.
-func (j *journalFile) load(p *bare.Process, l *rotated) bare.Errno {
-	var heads [2 * headSize]byte
-	n, err := bare.ReadAt(j.fd, heads[:], 0)
-	if err != 0 {
-		return err
-	}
-	for at := 0; at < len(heads); at += headSize {
-		head := heads[at : at+headSize]
-		otherBoot := service.Boot(head[8:32]) != j.boot && head[8] != 0 && j.boot[0] != 0
-		isOne := string(head[:8]) == journalMagic
-		if !isOne && head[0] != 0 { // which it is before anything is written
-			p.Warn("no journal: ", l.name.String(), "/", journalName)
-		}
-		if n < len(heads) || !isOne || otherBoot {
-			clear(j.head[:])
-			return 0
-		}
-		turn := bare.Little(head[32:40])
-		if counts := head[41] == 0 || head[42] != head[markPlace]; counts && turn >= j.turn {
-			j.turn = turn
-			copy(j.head[:], head)
-		}
-	}
-	line, text := bare.Little(j.head[48:50]), bare.Little(j.head[44:48])
-	is, err := bare.StatOpen(j.fd)
-	if err != 0 {
-		return err
-	}
-	if line > lineMax || line+text > readMax || textStart+int64(line+text) > is.Size {
-		clear(j.head[:])
-	}
-	return 0
-}
-
-// left takes over what the journal says of a log, and tells whether current is the one that
-// it knows: then whole is the size that it had.
-func (j *journalFile) left(l *rotated, current bare.Status) (whole int64, known bool) {
-	for i := range mostLogs {
-		b := j.entry(i)
-		if string(j.head[:8]) != journalMagic || [16]byte(b[0:16]) != l.id.Bytes() {
-			continue
-		}
-		if bare.Little(b[48:56]) == l.selection {
-			l.skip = int64(bare.Little(b[40:48]))
-		}
-		l.selected = b[56] != 0
-		whole = int64(bare.Little(b[32:40]))
-		same := [16]byte(b[16:32]) == current.File.Bytes() && bare.Little(b[57:64]) == current.Born
-		return whole, same && current.Links == 1 && whole <= current.Size
-	}
-	return 0, false
-}
-
-func (j *journalFile) entry(place int) []byte {
-	return j.head[logsPlace+place*entrySize:][:entrySize]
-}
-
-// begin is called once the logs are open. It returns how much text there is that the logs
-// lack, and whether the line that it ends in comes to an end with it. Both heads are
-// written: one may be of another boot, or none.
-func (j *journalFile) begin(p *bare.Process) (text int, ends bool) {
-	input.inside, input.n = j.head[40] != 0, int(bare.Little(j.head[48:50]))
-	text = int(bare.Little(j.head[44:48]))
+// left returns what the last multilog has left, once the logs are open. A pipe of another
+// boot is gone, even if the input pipe has its inode.
+func (j *journalFile) left() unwritten {
+	u := unwritten{fragment: int(j.head.fragment), text: int(j.head.text), inside: j.head.inside != 0}
 	if is, err := bare.StatOpen(0); err == 0 {
-		j.pipe = is.File.Bytes()
-		ends = [16]byte(j.head[pipePlace:logsPlace]) != j.pipe
+		j.pipe = is.File
+		u.ends = j.head.pipe != j.pipe || j.former
 	}
+	return u
+}
+
+// writeBothHeads writes both heads, since one may be of another boot, or empty. The input
+// has what the last multilog has left.
+func (j *journalFile) writeBothHeads(p *bare.Process) {
 	if j.fd == 0 {
-		return text, ends
+		return
 	}
-	copy(j.head[0:8], journalMagic)
-	copy(j.head[8:32], j.boot[:])
-	j.head[41] = 0
-	if !j.holds() { // otherwise commit does it
-		copy(j.head[pipePlace:logsPlace], j.pipe[:])
+	h := &j.head
+	copy(h.magic[:], journalMagic)
+	h.boot, h.marked, h.lasts = j.boot, 0, 0
+	if !h.holds() { // otherwise commit notes the pipe, once the text is in the logs
+		h.pipe = j.pipe
 	}
-	clear(j.head[logsPlace:linePlace])
-	j.noteLogs()
-	j.write(p)
-	j.write(p)
-	j.putLine(p)
-	return text, ends
-}
-
-// noteLogs notes how far each log is, and for which the line is that the text begins in.
-func (j *journalFile) noteLogs() {
-	for i := range min(script.logs.Len(), mostLogs) {
-		l := script.logs.At(i)
-		j.noteLog(i, l)
-		j.entry(i)[56] = 0
-		if l.selected {
-			j.entry(i)[56] = 1
+	h.logs = [mostLogs]journalLog{}
+	h.noteAll()
+	j.writeHead(p)
+	j.writeHead(p)
+	if j.found && j.on {
+		input.fat = true
+		if h.text == 0 {
+			j.shrink(p)
 		}
 	}
 }
 
-func (j *journalFile) noteLog(place int, l *rotated) {
-	b := j.entry(place)
-	dir, current := l.id.Bytes(), l.file.Bytes()
-	copy(b[0:16], dir[:])
-	copy(b[16:32], current[:])
-	bare.PutLittle(b[32:40], uint64(l.bytes))
-	bare.PutLittle(b[40:48], uint64(l.since+l.skip))
-	bare.PutLittle(b[48:56], l.selection)
-	bare.PutLittle(b[57:64], l.born)
-}
+// writeHead writes the head over the older of the two, and returns the address of its mark.
+func (j *journalFile) writeHead(p *bare.Process) (mark uintptr) { return j.writeHeadAnd(p, 0) }
 
-// write writes the head over the one before the last, and returns where its mark is.
-func (j *journalFile) write(p *bare.Process) (mark uintptr) {
+// writeHeadAnd is writeHead, and in the same call writes zeros behind the head.
+func (j *journalFile) writeHeadAnd(p *bare.Process, zeros int) (mark uintptr) {
+	if j.fragments = max(j.fragments-1, 0); j.head.fragment > 0 {
+		j.fragments = 2
+	}
 	j.turn++
-	bare.PutLittle(j.head[32:40], j.turn)
-	place := j.turn % 2 * headSize
 	for {
-		err := bare.WriteAt(j.fd, j.head[:], int64(place))
+		err := j.tryHead(zeros)
 		if err == 0 {
-			return j.at + uintptr(place) + markPlace
+			return j.at + uintptr(j.headOffset()) + unsafe.Offsetof(j.head.mark)
 		}
-		j.warn(p, err)
+		j.pause(p, err)
 	}
 }
 
-// warn says that the journal cannot be written, and waits five seconds.
-func (j *journalFile) warn(p *bare.Process, err bare.Errno) {
-	script.logs.At(j.home).warn(p, err, "unable to write ", journalName)
+// tryHead writes the head where it belongs, and zeros behind it.
+func (j *journalFile) tryHead(zeros int) bare.Errno {
+	j.head.turn = j.turn
+	return bare.WriteAt(j.fd, unsafe.Slice((*byte)(unsafe.Pointer(&j.head)), headSize+zeros), j.headOffset())
 }
 
-// rotating notes that all that is written so far will be in an older file.
-func (j *journalFile) rotating(p *bare.Process, l *rotated) { j.noteOne(p, l) }
+// headOffset is where the head stands in the file.
+func (j *journalFile) headOffset() int64 { return int64(j.turn % 2 * headSize) }
 
-// rotated notes that current is a new one.
-func (j *journalFile) rotated(p *bare.Process, l *rotated) { j.noteOne(p, l) }
+// pause reports that the journal cannot be written, and waits five seconds. After TERM it
+// ends multilog instead.
+func (j *journalFile) pause(p *bare.Process, err bare.Errno) {
+	j.log().warn(p, err, "unable to write ", journalName, pausing)
+	pause(p)
+}
 
-func (j *journalFile) noteOne(p *bare.Process, l *rotated) {
-	for i := range min(script.logs.Len(), mostLogs) {
-		if j.fd != 0 && script.logs.At(i) == l {
-			j.noteLog(i, l)
-			j.write(p)
-		}
+// note writes a head that says how far one log is: just before its current becomes an old
+// file, and when current is a new file.
+func (j *journalFile) note(p *bare.Process, l *log) {
+	if j.fd != 0 && l.index < mostLogs {
+		j.head.note(l)
+		j.writeHead(p)
 	}
 }
 
-// sink is where goes what nobody wants to read.
-var sink [4096]byte
-
-// take reads what is in the pipe into b, which is in the mapping, at most as much as fits,
-// after TERM no more than the line. It is in the journal then.
-func (j *journalFile) take(p *bare.Process, b []byte) (n int, err bare.Errno) {
-	there, err := bare.Tee(0, j.in, len(b))
+// readIntoJournal moves text from the input pipe to b, which begins with the first free byte
+// of the input; steps 1 to 4 at the top of this file. It moves as much as fits, and after
+// TERM no more than the rest of the line. The error EAGAIN means that nothing was moved, and
+// that the caller is to try again.
+func (j *journalFile) readIntoJournal(p *bare.Process, b []byte) (n int, err bare.Errno) {
+	there, err := bare.Tee(0, j.copyIn, len(b))
 	if err != 0 || there == 0 {
 		return 0, err
 	}
-	n, err = bare.Read(j.out, b[:there])
-	if n < there || err != 0 { // as packets come one by one, they will here as well
+	input.pipe.held(there)
+	free := uintptr(input.n)
+	n, err = bare.ReadApart(j.copyOut, input.at+free, j.at+textStart+free+1, there)
+	if n < there || err != 0 { // packets come one by one; the others stay in the input pipe
 		j.drain()
 	}
-	if err != 0 {
-		if err == unix.EFAULT {
-			j.enlarge(p)
-		} else {
-			j.warn(p, err)
+	if err == 0 && signals.term {
+		var got int
+		if got, err = bare.ReadAt(j.fd, b[1:n], int64(textStart+free+1)); err == 0 && got < n-1 {
+			err = unix.EFAULT
 		}
-		return 0, unix.EAGAIN
+		if line := newlineIn(b[:n]) + 1; line < n && !j.packets(n) {
+			n = line
+		}
 	}
-	if line := newlineIn(b[:n]) + 1; asked.exit && line < n && !j.packets(n) {
-		n = line
+	if err == 0 {
+		err = j.takeFromPipe(p, b[:n])
 	}
-	j.head[41], j.head[42], j.head[markPlace] = 1, ^b[0], ^b[0]
-	bare.PutLittle(j.head[44:48], uint64(n))
-	mark := j.write(p)
-	j.head[41] = 0                    // in the next one
-	sink[0], sink[len(sink)-1] = 0, 0 // its pages are there
+	switch {
+	case err == unix.EFAULT:
+		j.enlarge(p)
+	case err != 0 && !refused(err):
+		j.pause(p, err)
+	default:
+		return n, err
+	}
+	return 0, unix.EAGAIN
+}
+
+// takeFromPipe takes text from the input pipe into b, whose first byte is there already, and
+// makes the head of this text count; steps 3 and 4.
+func (j *journalFile) takeFromPipe(p *bare.Process, b []byte) bare.Errno {
+	h, n, first := &j.head, len(b), b[0]
+	h.marked, h.unmarked, h.mark = 1, ^first, ^first
+	h.text = uint32(n)
+	j.untaken = n
+	mark := j.writeHead(p)
+	h.marked = 0 // in the head that is written next
+	for i := 1; i < n; i += pageSize {
+		b[i] = 0
+	}
+	b[n-1] = first // now all pages of b are in memory
 	for {
-		if _, err = bare.ReadAway(0, mark, sink[:], n); err == 0 {
-			return n, 0
+		_, err := bare.ReadApart(0, mark, input.at+uintptr(input.n)+1, n)
+		if err == 0 || err == unix.EFAULT || refused(err) {
+			j.untaken = 0
+			if h.mark = first; err != 0 {
+				h.text = 0 // nothing has been taken
+			}
+			return err
 		}
-		j.warn(p, err)
+		j.pause(p, err)
 	}
 }
 
-// packets tells whether what is in the pipe is packets, of which what is not read is lost.
+// packets reports whether the pipe holds packets. If a read of a packet is too short, the
+// rest of the packet is lost.
 func (j *journalFile) packets(n int) bool {
-	there, _ := bare.Tee(0, j.in, n)
-	bare.Read(j.out, sink[:1])
-	left := bare.Unread(j.out)
+	there, _ := bare.Tee(0, j.copyIn, n)
+	bare.Read(j.copyOut, j.sink[:1])
+	left := bare.Unread(j.copyOut)
 	j.drain()
 	return int(left) < there-1
 }
 
-// drain reads what is in the second pipe.
+// drain empties the second pipe.
 func (j *journalFile) drain() {
 	for {
-		if n, err := bare.Read(j.out, sink[:]); err != 0 || n == 0 {
+		if n, err := bare.Read(j.copyOut, j.sink[:]); err != 0 || n == 0 {
 			return
 		}
 	}
 }
 
-// enlarge is called when there was no place on the disk for a page of the mapping. It
-// writes to all of them, which tells why.
-func (j *journalFile) enlarge(p *bare.Process) {
-	for at := 0; at < readMax; at += len(sink) {
-		if err := bare.WriteAt(j.fd, sink[:], int64(textStart+at)); err != 0 {
-			j.warn(p, err)
-			break
-		}
+// commit writes a head that says that all text is in the logs, but for the fragment of a
+// line. If the old text is little, commit wipes it out in the same call. For that the head
+// has to be the second, which stands before the text.
+func (j *journalFile) commit(p *bare.Process, fragment []byte) {
+	h := &j.head
+	h.inside, h.pipe, h.text = number(input.inside), j.pipe, 0
+	n := copy(h.line[:], fragment)
+	clear(h.line[n:max(n, int(h.fragment))])
+	h.fragment = uint16(n)
+	h.noteAll()
+	if !j.on || j.used > little {
+		j.writeHead(p)
+		return
 	}
-	j.putLine(p)
+	if j.turn%2 == 1 {
+		j.writeHead(p) // the first
+	}
+	j.writeHeadAnd(p, j.used)
+	j.used = 0
 }
 
-// commit notes that what was read stands in the logs, but for the beginning of a line.
-func (j *journalFile) commit(p *bare.Process, line []byte) {
-	j.head[40] = 0
-	if input.inside {
-		j.head[40] = 1
-	}
-	copy(j.head[pipePlace:logsPlace], j.pipe[:])
-	bare.PutLittle(j.head[44:48], 0)
-	bare.PutLittle(j.head[48:50], uint64(copy(j.head[linePlace:], line)))
-	j.noteLogs()
-	j.write(p)
-	j.putLine(p)
+// stale reports whether there is text in the journal that is in the logs.
+func (j *journalFile) stale() bool {
+	return j.on && (j.used > 0 || j.fragments > 0 && input.n == 0)
 }
 
-// putLine puts the beginning of a line before the text to come.
-func (j *journalFile) putLine(p *bare.Process) {
-	line := j.head[linePlace:][:bare.Little(j.head[48:50])]
-	for j.on && len(line) > 0 {
-		err := bare.WriteAt(j.fd, line, textStart)
-		if err == 0 {
-			return
-		}
-		j.warn(p, err)
+// wipe clears text that is in the logs, and fragments that older heads hold.
+func (j *journalFile) wipe(p *bare.Process) {
+	if j.used > 0 {
+		j.shrink(p)
 	}
-}
-
-// shrink gives back all but the beginning of a line. The rest is zero from then on.
-func (j *journalFile) shrink() {
-	if bare.Truncate(j.fd, textStart+pageSize) == 0 {
-		bare.Truncate(j.fd, journalSize)
+	for input.n == 0 && j.fragments > 0 {
+		j.writeHead(p)
 	}
 }
 
-// leave does without a journal from now on.
-func (j *journalFile) leave() {
-	was := input.at
-	if input.mapAlone() {
-		copy(input.text(), bare.BytesAt(was, input.n))
-	}
-	j.remove()
-	j.on = false
-}
-
-// remove is called when there is nothing in it that the logs lack.
-func (j *journalFile) remove() {
-	if j.fd != 0 {
-		bare.Unlink(script.logs.At(j.home).dir, journalName)
-		bare.Close(j.fd)
-		j.fd = 0
-	}
+// shrink gives back the disk space of the text. It cuts the file and makes it long again,
+// which leaves zeros. If somebody has cut the journal off, shrink first mends it, because
+// nobody could see that afterwards.
+func (j *journalFile) shrink(p *bare.Process) {
+	j.mend(p)
+	bare.Truncate(j.fd, textStart)
+	j.short = bare.Truncate(j.fd, journalSize) != 0
+	j.used = 0
 }

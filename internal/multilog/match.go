@@ -2,9 +2,11 @@ package multilog
 
 import "catena/internal/bare"
 
-// matches tells whether a pattern of multilog(8) matches a line: a star before the end
-// matches any string without the character that follows it, a star at the end any
-// string.
+// The two kinds of patterns that select lines.
+
+// matches reports whether a pattern of multilog(8) matches a line. A star at the end
+// matches any string. Any other star matches any string without the character that follows
+// the star.
 func matches(pattern string, line []byte) bool {
 	text := bare.TextOf(line)
 	at := 0
@@ -25,9 +27,9 @@ func matches(pattern string, line []byte) bool {
 	return at == len(text)
 }
 
-// globs tells whether a pattern of fnmatch(3), without flags and in the C locale,
-// matches a line. After a star that fails it goes on from the last one only: no pattern
-// takes longer than the product of the lengths.
+// globs reports whether a pattern of fnmatch(3), without flags and in the C locale, matches
+// a line. When the pattern fails, globs tries again from the last star only. So no pattern
+// takes more steps than the product of the two lengths.
 func globs(pattern string, line []byte) bool {
 	star, mark := -1, 0
 	i, k := 0, 0
@@ -72,15 +74,15 @@ func globOne(pattern string, i int, c byte) (next int, ok bool) {
 	return i + 1, pattern[i] == c
 }
 
-// globBracket matches a character with a bracket expression, which begins at i; bracket
-// is false if it does not end and so is none.
+// globBracket matches a character with a bracket expression, whose inside begins at i. If
+// the expression does not end, bracket is false: the bracket is an ordinary character then.
 func globBracket(pattern string, i int, c byte) (next int, ok, bracket bool) {
 	not := i < len(pattern) && (pattern[i] == '!' || pattern[i] == '^')
 	if not {
 		i++
 	}
-	for first := true; i < len(pattern); first = false {
-		if pattern[i] == ']' && !first {
+	for start := true; i < len(pattern); start = false {
+		if pattern[i] == ']' && !start {
 			return i + 1, ok != not, true
 		}
 		if in, end := globClass(pattern, i, c); end > 0 {
@@ -108,8 +110,8 @@ func globBracket(pattern string, i int, c byte) (next int, ok, bracket bool) {
 	return 0, false, false
 }
 
-// globClass matches a character with a class such as [:digit:]; end is 0 if there is
-// none at i.
+// globClass matches a character with a class such as [:digit:] at i. End is 0 if there is
+// no class at i.
 func globClass(pattern string, i int, c byte) (in bool, end int) {
 	rest := pattern[i:]
 	if len(rest) < 2 || rest[:2] != "[:" {

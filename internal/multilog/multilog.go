@@ -1,8 +1,8 @@
-// Package multilog reads lines and appends them to automatically rotated logs. It is
-// bare code: it needs no memory after it has started.
+// Package multilog reads lines and appends them to automatically rotated logs. It is bare
+// code, and takes no memory once it has started.
 //
-// What must hold: a line that was written to the pipe is in the log once, whenever
-// multilog is killed. See journal.go.
+// What must hold: whenever multilog is killed, a line that was written to the pipe gets
+// into its log, and gets there once. See journal.go.
 package multilog
 
 import (
@@ -15,77 +15,87 @@ import (
 // Multilog writes lines to logs.
 var Multilog = execchain.Tool{
 	Name:    "multilog",
+	Does:    "appends lines to logs that rotate",
 	Usage:   "multilog: usage: multilog script",
 	Misused: bare.Misused,
 	Help: `usage: multilog action ...
+  t, T, i  first: a time stamp, TAI64N, in seconds, or ISO 8601
+  -<pattern>, +<pattern>  deselect the lines that match, select them
+  F, S  patterns that follow are those of fnmatch(3), or simple ones
+  e  print a selected line on standard error
+  =<file>  write it over the beginning of a file
+  .<dir>, /<dir>  append it to a log
+for the logs that follow:
+  s<size>  current is big enough: bytes, or with K, M, G
+  n<number>  so many old files
+  S<size>  so many bytes of old files
+  a<time>  old files for so long: seconds, or with m, h, d
+  R<time>  current is old enough
+  !<command>  old files are fed through it
+  w<code>  old files end in that
 `,
-	Run:   multilog,
-	Stays: true,
+	Run:      multilog,
+	Stays:    true,
+	BareOnly: true,
 }
 
-// pipeSize is how much the pipe holds, if it may, in bytes: as much as anybody may ask
-// for.
-const pipeSize = 1 << 20
-
-// signals is what the process was started with, for the processor.
-var signals bare.Signals
-
-// asked is what signals ask for.
-var asked struct {
-	exit, rotate bool
-}
-
-func multilog(p *bare.Process) bare.Exit {
-	if bare.HostSpawn != nil {
-		return p.Fatal("built without the early entry: build with go build -ldflags=-E=_rt0_catena")
-	}
+func multilog(p *bare.Process) (exit bare.Exit) {
 	if err := bare.OccupyStandard(); err != 0 {
 		return p.FatalErrno(err, "unable to open /dev/null")
 	}
-	const caught = 1<<(unix.SIGTERM-1) | 1<<(unix.SIGALRM-1)
-	signals = bare.BlockSignals(caught)
-	events, err := bare.OpenSignalsOf(caught)
-	if err != 0 {
+	bare.MessagesDoNotWait() // while multilog waits for a reader, the service waits for multilog
+	if err := catchSignals(); err != 0 {
 		return p.FatalErrno(err, "unable to catch signals")
 	}
 	bare.Umask(0o022)
 	if exit := parse(p, p.Args.From(1)); exit != bare.Continue {
 		return exit
 	}
+	if exit := openStatuses(p); exit != bare.Continue {
+		return exit
+	}
 	if exit := openLogs(p); exit != bare.Continue {
 		return exit
 	}
-	run(p, events)
-	for i := range script.logs.Len() {
-		script.logs.At(i).sync(p)
+	if exit = run(p); exit != 0 {
+		return exit
 	}
-	journal.remove() // before somebody may go on with a log that it knows
 	for i := range script.logs.Len() {
-		script.logs.At(i).close(p)
+		for l := script.logs.At(i); !l.sync(p) && !l.broken; {
+		}
 	}
-	return 0
+	input.pipe.shrink()
+	input.journal.end(p) // first: once current is marked as complete, another multilog may append to it
+	for i := range script.logs.Len() {
+		if l := script.logs.At(i); l.broken {
+			exit = l.sayLost(p)
+		} else {
+			l.markComplete(p)
+		}
+	}
+	return exit
 }
 
-// openLogs opens every log. All locks come first, so that nothing is done if one of them
-// is held.
+// openLogs opens every log. It takes all locks first, so that no log has been changed if
+// one of them is held by another process.
 func openLogs(p *bare.Process) bare.Exit {
+	var ok bool
+	if input.at, ok = bare.Map(readMax); !ok {
+		return p.NoMemory()
+	}
 	n := script.logs.Len()
 	for i := range n {
 		l := script.logs.At(i)
 		if exit := l.lockDirectory(p); exit != bare.Continue {
 			return exit
 		}
-		var ok bool
 		if l.out, ok = bare.Map(outSize); !ok {
 			return p.NoMemory()
 		}
 	}
-	if n == 0 && !input.mapAlone() {
-		return p.NoMemory()
-	}
 	if n > 0 {
-		bare.SetPipeSize(0, pipeSize)
-		if exit := journal.open(p); exit != bare.Continue {
+		input.pipe.measure(p)
+		if exit := input.journal.open(p); exit != bare.Continue {
 			return exit
 		}
 	}
@@ -93,117 +103,76 @@ func openLogs(p *bare.Process) bare.Exit {
 	for i := range n {
 		l := script.logs.At(i)
 		if err == 0 && limit.Cur >= leastSize {
-			l.size = int64(min(uint64(l.size), uint64(limit.Cur))) // or SIGXFSZ would kill each multilog
+			l.size = int64(min(uint64(l.size), uint64(limit.Cur))) // or SIGXFSZ would kill this multilog and the next
 		}
-		if exit := l.restart(p); exit != bare.Continue {
+		if exit := l.openCurrent(p); exit != bare.Continue {
 			return exit
 		}
 	}
+	script.opened = true
 	return bare.Continue
 }
 
-// run reads lines and writes them until the input ends, or TERM has come and the line
+// run reads lines and writes them until the input ends, or until TERM has come and the line
 // that was begun has ended.
-func run(p *bare.Process, events int) {
-	text, ends := journal.begin(p) // which the last multilog has read and not written
-	input.stamp.take()
+func run(p *bare.Process) bare.Exit {
+	left := input.journal.left()
+	input.n, input.inside = left.fragment, left.inside
+	input.journal.writeBothHeads(p)
+	input.stamp.setToNow()
 	if input.n > 0 {
 		input.older, input.oldEnd = input.stamp, 1
 	}
-	if text > 0 || ends && (input.n > 0 || input.inside) {
-		add(p, text, ends)
+	if left.text > 0 || left.ends && (input.n > 0 || input.inside) {
+		add(p, left.text, left.ends)
 	}
-	if !journal.on {
-		journal.remove()
+	if !input.journal.on {
+		input.journal.end(p)
 	}
 	for {
-		wait(p, events)
-		if done() {
-			return
+		if exit := wait(p); exit != bare.Continue {
+			return exit
 		}
+		if done() {
+			return 0
+		}
+		checkFiles(p)
 		n, err := readInput(p)
 		if err == unix.EAGAIN {
 			continue
 		}
-		input.stamp.take()
+		input.stamp.setToNow()
 		if err != 0 {
 			p.WarnErrno(err, "unable to read input")
 		}
 		if err != 0 || n == 0 {
-			process(p, true)
-			return
+			writeLines(p, true)
+			return 0
 		}
 		add(p, n, false)
 	}
 }
 
-// add counts what has been read to the input, and writes the lines; the last one as well,
-// if it ends with that.
+// add takes n bytes that have just been read into the input, and writes the lines in them.
+// If ends is true, the last line ends there even without a newline.
 func add(p *bare.Process, n int, ends bool) {
+	input.idleAt = 0
 	input.block = input.n + readBlock
-	beginBlock(p)
+	settleAll(p)
 	input.n += n
-	process(p, ends)
+	writeLines(p, ends)
 }
 
-// wait waits for input, and does what signals and the clock ask for.
-func wait(p *bare.Process, events int) {
-	for !done() {
-		until := int64(bare.Never)
-		for i := range script.logs.Len() {
-			if l := script.logs.At(i); l.every > 0 && l.bytes > 0 && !input.inside {
-				until = min(until, l.begun+l.every*1e9)
-			}
-		}
-		if input.fat {
-			until = min(until, bare.SinceBoot()+idle)
-		}
-		readable, signalled := bare.WaitForTwo(0, events, until)
-		for signalled {
-			signal, _ := bare.ReadSignal(events)
-			switch unix.Signal(signal) {
-			case unix.SIGTERM:
-				asked.exit = true
-			case unix.SIGALRM:
-				asked.rotate = true
-			default:
-				signalled = false
-			}
-		}
-		now := int64(0)
-		if until != bare.Never {
-			now = bare.SinceBoot()
-		}
-		for i := range script.logs.Len() {
-			l := script.logs.At(i)
-			if l.bytes > 0 && (asked.rotate || l.every > 0 && !input.inside && now >= l.begun+l.every*1e9) {
-				l.rotate(p)
-			}
-		}
-		asked.rotate = false
-		if readable {
-			return
-		}
-		if input.fat && now >= until {
-			slim()
-		}
+// leaveFragment ends multilog when TERM has come and nobody finishes the line that was
+// begun. With a journal the beginning of the line stays there, and the next multilog goes
+// on with it if it has the same pipe. Without a journal the line ends where it is.
+func leaveFragment(p *bare.Process) bare.Exit {
+	if input.journal.on {
+		return input.journal.abandon(p)
 	}
+	writeLines(p, true)
+	return 0
 }
 
-// done tells that TERM has come, and the line that was begun has ended.
-func done() bool { return asked.exit && input.n == 0 && !input.inside }
-
-// idle is how long there is no input until memory is given back, in nanoseconds.
-const idle = 1e9
-
-// slim gives back the memory of many lines, as long as there is hardly anything in it.
-func slim() {
-	input.fat = false
-	bare.Release(input.at+pageSize, readMax-pageSize) // input.n is less than that
-	if journal.on {
-		journal.shrink()
-	}
-	for i := range script.logs.Len() {
-		bare.Release(script.logs.At(i).out, outSize)
-	}
-}
+// done reports whether TERM has come, and everything is written up to the end of a line.
+func done() bool { return signals.term && input.n == 0 && !input.inside }

@@ -7,77 +7,126 @@ import (
 	"catena/internal/tai64"
 )
 
-// finish gives a file the name under which it is kept, a label and a code, and removes
-// the old ones that are too many.
-func (l *rotated) finish(p *bare.Process, file, code string) {
+// Old files: how they get their names, and when they are removed.
+
+// makeOld makes an old file of a file: it gives it a label and a code for a name, and
+// removes the old files that are too many. False means that the file has gone, or that the
+// log is broken.
+func (l *log) makeOld(p *bare.Process, file, code string) (there bool) {
 	var was bare.Status
 	for {
 		var err bare.Errno
 		if was, err = bare.Stat(l.dir, file); err == 0 {
 			break
 		}
-		if err == unix.ENOENT {
-			return
+		if isGone(err) || !l.pause(p, err, "unable to stat ", file) {
+			return false
 		}
-		l.warn(p, err, "unable to stat ", file)
 	}
-	for was.Links == 1 {
-		var room [tai64.TextSize + 256]byte
-		l.newest = l.nextLabel(p)
-		l.newest.PutText(room[:])
-		n := tai64.TextSize
-		n += copy(room[n:], ".")
-		n += copy(room[n:], code)
-		err := bare.Link(l.dir, file, bare.TextOf(room[:n]))
-		if err == 0 {
-			break
-		}
-		l.warn(p, err, "unable to link to ", bare.TextOf(room[:n]))
+	if was.Links > 1 { // it has the new name, too: 0.76 was killed between its link and its unlink
+		l.remove(p, file)
+	} else if !l.renameAsOld(p, file, code) {
+		return false
+	}
+	// What is in the file is on disk already. This writes its name to disk.
+	if err := bare.Fsync(l.dir); err != 0 && err != unix.EINVAL { // EINVAL: some file systems cannot do this for a directory
+		l.warnOnce(p, ofNames, err, "")
 	}
 	for {
-		err := bare.Unlink(l.dir, file)
-		if err == 0 {
-			break
-		}
-		l.warn(p, err, "unable to remove ", file)
-	}
-	// Now the name is safe as well, and not only what is in the file.
-	if err := bare.Fsync(l.dir); err != 0 && err != unix.EINVAL { // it cannot be had everywhere
-		p.WarnErrno(err, "unable to write directory ", l.name.String(), " to disk")
-	}
-	for {
-		fits, err := l.makeFit()
+		fits, err := l.makeFit(p)
 		if err == 0 && fits {
-			return
+			return true
 		}
-		if err != 0 {
-			l.pause(p, err, "unable to read ", ", pausing")
+		if refused(err) {
+			l.warnOnce(p, ofOldFiles, err, "")
+			return true
+		}
+		if err != 0 && !l.pause(p, err, "unable to read ", "") {
+			return true
 		}
 	}
 }
 
-// nextLabel is the label for a file that is finished now: later than that of every other,
-// even if the clock has been set back. Otherwise that file would be removed as the oldest.
-func (l *rotated) nextLabel(p *bare.Process) tai64.Label {
+// renameAsOld renames a file as an old file. False means that the file has gone, or that
+// the log is broken. 0.76 uses link and unlink, but some file systems have no links.
+func (l *log) renameAsOld(p *bare.Process, file, code string) (ok bool) {
+	for {
+		var room [tai64.TextSize + 256]byte
+		if l.newest, ok = l.nextLabel(p); !ok {
+			return false
+		}
+		l.newest.PutText(room[:])
+		n := tai64.TextSize
+		n += copy(room[n:], ".")
+		n += copy(room[n:], code)
+		name := bare.TextOf(room[:n])
+		err := bare.RenameNew(l.dir, file, name)
+		if err == 0 {
+			return true
+		}
+		if isGone(err) {
+			return false
+		}
+		if err == unix.EEXIST {
+			continue // the next attempt has a later label
+		}
+		if !l.pause(p, err, "unable to rename to ", name) {
+			return false
+		}
+	}
+}
+
+// remove removes a file. When it returns, the file is gone, unless the system refuses that
+// or the log is broken.
+func (l *log) remove(p *bare.Process, file string) {
+	for {
+		err := bare.Unlink(l.dir, file)
+		if err == 0 || isGone(err) {
+			return
+		}
+		if refused(err) { // the next file of that name replaces it
+			l.warnOnce(p, ofRemoval, err, file)
+			return
+		}
+		if !l.pause(p, err, "unable to remove ", file) {
+			return
+		}
+	}
+}
+
+// nextLabel is the label for a file that is finished now. It is later than the labels of
+// all old files, even if the clock has been set back. With an earlier label the new file
+// would be removed as the oldest.
+func (l *log) nextLabel(p *bare.Process) (label tai64.Label, ok bool) {
 	for l.newest.Seconds == 0 {
 		var oldest [256]byte
 		_, _, _, err := l.survey(oldest[:])
 		if err == 0 {
 			break
 		}
-		l.pause(p, err, "unable to read ", ", pausing")
+		if refused(err) {
+			l.warnOnce(p, ofOldFiles, err, "")
+			break
+		}
+		if !l.pause(p, err, "unable to read ", "") {
+			return label, false
+		}
 	}
 	now := tai64.FromUnix(bare.Clock(unix.CLOCK_REALTIME))
 	if now.Before(l.newest.Next()) {
-		return l.newest.Next()
+		return l.newest.Next(), true
 	}
-	return now
+	return now, true
 }
 
-// survey puts the name of the oldest file into a buffer and returns how long that is; how
-// many old files there are; and how large they are together, if somebody wants to know.
-func (l *rotated) survey(oldest []byte) (n int, count, total int64, err bare.Errno) {
+// survey looks at all old files. It copies the name of the oldest to a buffer and returns
+// the length of that name, how many old files there are, and how large they are together.
+// It counts the size only if the log limits it. It notes the latest label as well.
+func (l *log) survey(oldest []byte) (n int, count, total int64, err bare.Errno) {
 	fd, err := bare.OpenAt(l.dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if isGone(err) {
+		return 0, 0, 0, 0 // the directory has been removed
+	}
 	if err != 0 {
 		return 0, 0, 0, err
 	}
@@ -85,6 +134,9 @@ func (l *rotated) survey(oldest []byte) (n int, count, total int64, err bare.Err
 		name, err := files.Next()
 		if err != 0 || name == "" {
 			bare.Close(fd)
+			if isGone(err) {
+				err = 0
+			}
 			return n, count, total, err
 		}
 		if name[0] != '@' || len(name) < tai64.TextSize {
@@ -98,7 +150,7 @@ func (l *rotated) survey(oldest []byte) (n int, count, total int64, err bare.Err
 		if n == 0 || older(name, bare.TextOf(oldest)) {
 			n = copy(oldest, name)
 		}
-		const last = 1<<63 - 1 // second that a label may have
+		const last = 1<<63 - 1 // the last second that a label can have
 		label, ok := tai64.ReadText(name)
 		if ok && label.Seconds < last && label.Nanoseconds < 1e9 && l.newest.Before(label) {
 			l.newest = label
@@ -106,9 +158,9 @@ func (l *rotated) survey(oldest []byte) (n int, count, total int64, err bare.Err
 	}
 }
 
-// makeFit removes the oldest file, if there are too many, too much, or it is too old;
-// fits tells that no other has to go.
-func (l *rotated) makeFit() (fits bool, err bare.Errno) {
+// makeFit removes the oldest file if it is too old, or if the old files are too many or too
+// large. Fits says that no other has to go; otherwise makeFit must be called again.
+func (l *log) makeFit(p *bare.Process) (fits bool, err bare.Errno) {
 	var oldest [256]byte
 	n, count, total, err := l.survey(oldest[:])
 	if err != 0 {
@@ -117,17 +169,19 @@ func (l *rotated) makeFit() (fits bool, err bare.Errno) {
 	if n == 0 {
 		return true, 0
 	}
-	first := bare.TextOf(oldest[:n])
-	if count < l.num && (l.total == 0 || total <= l.total) && !l.tooOld(first) {
+	name := bare.TextOf(oldest[:n])
+	if count < l.num && (l.total == 0 || total <= l.total) && !l.tooOld(name) {
 		return true, 0
 	}
-	if bare.Unlink(l.dir, first) != 0 {
-		return true, 0 // 0.76 does not look either, and would try for ever
+	if err = bare.Unlink(l.dir, name); err != 0 && !isGone(err) {
+		l.warnOnce(p, ofOldest, err, name)
+		return true, 0 // 0.76 tries again for ever
 	}
+	l.warned &^= 1 << ofOldest
 	return count-1 < l.num && l.total == 0 && l.age == 0, 0
 }
 
-// older tells whether the label of a name is before that of another.
+// older reports whether the label of a name is before the label of another name.
 func older(name, other string) bool {
 	for i := range tai64.TextSize {
 		if name[i] != other[i] {
@@ -137,8 +191,8 @@ func older(name, other string) bool {
 	return false
 }
 
-// tooOld tells whether the label of a file is from longer ago than files are kept.
-func (l *rotated) tooOld(name string) bool {
+// tooOld reports whether a file was finished longer ago, by its label, than files are kept.
+func (l *log) tooOld(name string) bool {
 	if l.age == 0 {
 		return false
 	}

@@ -6,101 +6,165 @@ import (
 	"catena/internal/bare"
 )
 
-// lockDirectory makes the directory of a log, if it is not there, opens it and takes
-// its lock. Anything but Continue is a failure, which has been said.
-func (l *rotated) lockDirectory(p *bare.Process) bare.Exit {
-	name := l.name.String()
-	made := bare.Mkdir(bare.Cwd, name, 0o700)
+// How multilog takes over a log: its directory, its lock, and the file current that the
+// last multilog has left.
+
+// lockDirectory opens the directory of a log, makes it if it is missing, and takes its
+// lock. Any result but Continue is a failure, which has been reported.
+func (l *log) lockDirectory(p *bare.Process) bare.Exit {
 	var err bare.Errno
-	if l.dir, err = bare.Open(name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == 0 {
-		var is bare.Status
-		is, err = bare.Stat(l.dir, ".") // it is a directory, and may be entered
-		l.id = is.File
+	if l.dir, l.id, err = l.openDirectory(); err != 0 {
+		return l.cannotOpen(p, err, "unable to open directory ", "")
 	}
-	if err == unix.ENOENT && made != 0 {
-		err = made // for no space, perhaps
+	for i := range l.index {
+		if script.logs.At(i).id == l.id {
+			return p.FatalErrno(unix.EWOULDBLOCK, "unable to lock directory ", l.shown.String(), ", which another action has locked")
+		}
 	}
-	if err != 0 {
-		return p.FatalErrno(err, "unable to open directory ", name)
+	var is bare.Status
+	if l.lock, err = appendTo(l.dir, lockName); err == 0 {
+		is, err = bare.StatOpen(l.lock)
 	}
-	if l.lock, err = appendTo(l.dir, "lock"); err == 0 {
-		// The processor that a killed one was about to start may have it, up to its exec.
+	if err == 0 {
+		// A multilog that was killed may have just forked a processor. The processor holds
+		// the lock until it execs, so lockDirectory waits a moment.
 		const patience = 1000
 		err = bare.FlockWithin(l.lock, unix.LOCK_EX, patience)
 	}
-	if err == unix.ETIMEDOUT {
-		err = unix.EWOULDBLOCK
+	if err == unix.ETIMEDOUT || err == unix.EWOULDBLOCK {
+		var digits [20]byte
+		before, owner, after := "", "", ""
+		if pid := bare.LockOwner(l.lock); pid > 0 {
+			before, owner, after = ", which process ", decimal(&digits, int64(pid)), " has locked"
+		}
+		return p.FatalErrno(unix.EWOULDBLOCK, "unable to lock directory ", l.shown.String(), before, owner, after)
 	}
 	if err != 0 {
-		return p.FatalErrno(err, "unable to lock directory ", name)
+		return l.cannotOpen(p, err, "unable to lock directory ", "")
 	}
+	l.locked, l.modeless = is.File, isModeless(is)
 	return bare.Continue
 }
 
-// restart opens current, in a directory whose lock is held. One that a multilog has left
-// in good order is gone on with, and so is one whose journal tells how long it was when
-// all of it was whole lines. Every other may be torn: it is kept as an old file.
-func (l *rotated) restart(p *bare.Process) bare.Exit {
-	name := l.name.String()
+// isModeless reports whether modes say nothing on the file system of a lock. multilog never
+// makes a lock executable. If a lock is, the file system gives one mode to all files, as
+// vfat does.
+func isModeless(lock bare.Status) bool { return lock.Mode&0o100 != 0 }
+
+// openDirectory opens the directory that has the log's name now, and makes it if there is
+// none.
+func (l *log) openDirectory() (dir int, id bare.Identity, err bare.Errno) {
+	made := bare.Mkdir(bare.Cwd, l.name.String(), 0o700)
+	dir, err = bare.Open(l.name.String(), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err == 0 {
+		var is bare.Status
+		if is, err = bare.Stat(dir, "."); err == 0 { // only a directory that may be searched has a "."
+			return dir, is.File, 0
+		}
+		bare.Close(dir)
+	}
+	if err == unix.ENOENT && made != 0 {
+		err = made // the reason of mkdir says more: no space, perhaps
+	}
+	return -1, id, err
+}
+
+// openCurrent opens current in a directory whose lock is held. It goes on with current if a
+// multilog has left it in good order, which its mode says. It goes on as well if the
+// journal says how much of current counts, and cuts off the rest. In any other case the end
+// of current may be torn, and current is kept as an old file.
+//
+// Where modes say nothing, current was left in good order if there is no journal and
+// current ends with a whole line.
+func (l *log) openCurrent(p *bare.Process) bare.Exit {
 	is, err := bare.Stat(l.dir, current)
 	if err != 0 && err != unix.ENOENT {
-		return p.FatalErrno(err, "unable to stat ", name, "/"+current)
+		return l.cannotOpen(p, err, "unable to stat ", current)
 	}
+	from := input.journal.head.resume(l, is)
+	l.skip, l.selected = from.skip, from.selected
 	closed := is.Mode&0o100 != 0
-	whole, known := journal.left(l, is)
-	if err != 0 || !closed && !known {
-		return l.begin(p, is)
+	if l.modeless {
+		closed = !from.known && !input.journal.found && l.endsWhole(is.Size)
 	}
-	if l.current, err = appendTo(l.dir, current); err != 0 {
-		return p.FatalErrno(err, "unable to append to ", name, "/"+current)
+	if err != 0 || !closed && !from.known {
+		return l.beginAnew(p, is)
 	}
-	l.bytes = is.Size
-	if !closed && whole < is.Size {
-		if err = bare.Truncate(l.current, whole); err != 0 {
-			return p.FatalErrno(err, "unable to append to ", name, "/"+current)
+	if l.fd, err = appendTo(l.dir, current); err != 0 {
+		return l.cannotOpen(p, err, "unable to append to ", current)
+	}
+	if !closed && from.whole < is.Size {
+		if err = bare.Truncate(l.fd, from.whole); err != 0 {
+			return l.cannotOpen(p, err, "unable to append to ", current)
 		}
-		l.bytes = whole
 	}
-	if err = bare.Fchmod(l.current, 0o644); err != 0 {
-		return p.FatalErrno(err, "unable to set mode of ", name, "/"+current)
+	if err = bare.Fchmod(l.fd, 0o644); err != 0 {
+		if is.Mode&0o100 != 0 && !l.modeless { // the next multilog would take current for complete
+			return l.cannotOpen(p, err, "unable to set mode of ", current)
+		}
+		l.warnOnce(p, ofModes, err, current)
 	}
-	l.begun = bare.SinceBoot()
-	l.identify(p)
+	l.firstLine = bare.SinceBoot()
+	if !l.identify(p) {
+		return bare.Failed
+	}
 	return bare.Continue
 }
 
-// begin puts what an outage has left out of the way, and current as it was, and begins a
-// new one.
-func (l *rotated) begin(p *bare.Process, was bare.Status) bare.Exit {
-	name := l.name.String()
+// endsWhole reports whether current ends with a newline, or is empty.
+func (l *log) endsWhole(size int64) bool {
+	fd, err := bare.OpenAt(l.dir, current, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if err != 0 {
+		return false
+	}
+	var last [1]byte
+	if size > 0 {
+		_, err = bare.ReadAt(fd, last[:], size-1)
+	}
+	bare.Close(fd)
+	return size == 0 || err == 0 && last[0] == '\n'
+}
+
+// beginAnew makes old files of what an outage has left, the old current included, and makes
+// a new current.
+func (l *log) beginAnew(p *bare.Process, was bare.Status) bare.Exit {
 	bare.Unlink(l.dir, state)
 	bare.Unlink(l.dir, newState)
 	is, err := bare.Stat(l.dir, processed)
 	if err != 0 && err != unix.ENOENT {
-		return p.FatalErrno(err, "unable to stat ", name, "/"+processed)
+		return l.cannotOpen(p, err, "unable to stat ", processed)
 	}
-	if is.Mode&0o100 != 0 {
+	if err == 0 && l.processorWasDone(is.Mode) {
 		bare.Unlink(l.dir, previous)
-		l.finish(p, processed, l.code.String())
+		l.makeOld(p, processed, l.code.String())
 	} else {
 		bare.Unlink(l.dir, processed)
-		l.finish(p, previous, "u")
+		l.makeOld(p, previous, "u")
 	}
-	if was.Size > 0 || was.Links > 1 { // or nothing has been written to it
-		l.finish(p, current, "u")
+	if was.Size > 0 || was.Links > 1 { // an empty one can be used
+		l.makeOld(p, current, "u")
 	}
 	fd, err := bare.OpenAt(l.dir, state, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_TRUNC|unix.O_CREAT|unix.O_CLOEXEC, 0o644)
 	if err != 0 {
-		return p.FatalErrno(err, "unable to write to ", name, "/"+state)
+		return l.cannotOpen(p, err, "unable to write to ", state)
 	}
 	bare.Close(fd)
-	if l.current, err = appendTo(l.dir, current); err != 0 {
-		return p.FatalErrno(err, "unable to write to ", name, "/"+current)
+	if l.fd, err = appendTo(l.dir, current); err != 0 {
+		return l.cannotOpen(p, err, "unable to write to ", current)
 	}
-	if err = bare.Fchmod(l.current, 0o644); err != 0 {
-		return p.FatalErrno(err, "unable to set mode of ", name, "/"+current)
+	l.setMode(p)
+	if !l.identify(p) {
+		return bare.Failed
 	}
-	l.bytes = 0
-	l.identify(p)
 	return bare.Continue
+}
+
+// processorWasDone reports whether a processor had written all of processed. The mode of
+// processed says so. Where modes say nothing, processed is complete if previous is gone:
+// multilog removes previous after that.
+func (l *log) processorWasDone(mode uint16) bool {
+	if !l.modeless && (mode&0o100 != 0 || bare.Fchmod(l.lock, 0o600) == 0) {
+		return mode&0o100 != 0
+	}
+	return bare.Exists(l.dir, previous) == unix.ENOENT
 }

@@ -1,137 +1,123 @@
 package multilog
 
-import (
-	"golang.org/x/sys/unix"
+import "catena/internal/bare"
 
-	"catena/internal/bare"
-)
+// The words of the command line are actions. Together they are the script, which says what
+// to do with each line, and which logs there are.
 
-// What an action does to each line.
+// The kinds of actions that are done for each line, with the fields that each kind uses.
 const (
 	actSelect   = '+' // text is a pattern
 	actDeselect = '-'
 	actAlert    = 'e'
 	actStatus   = '=' // text is a file, fd the open one
-	actLog      = '.' // log is one of logs
+	actLog      = '.' // log is an index of script.logs
 )
 
-// action is a word of the script, in its order.
+// action is a word of the script that is done for each line.
 type action struct {
 	kind byte
-	glob bool // the pattern is one of fnmatch(3)
+	glob bool // text is a pattern of fnmatch(3)
 	text bare.Text
-	fd   int
 	log  int
+	fd   int
+	file bare.Identity
+
+	retry int64 // when to try again to open the file, since boot in ns; 0 if it is open
 }
 
-// script is what the command line asks for.
+// script is what the command line asks for, and the logs. After parse the tables do not
+// grow, so pointers to logs and actions stay valid.
 var script struct {
 	actions bare.Table[action]
-	logs    bare.Table[rotated]
-	stamp   byte // 't' for a TAI64N label, 'T' for seconds and microseconds, 'i' for ISO 8601
-	plain   bool // there is nothing that looks into a line
+	logs    bare.Table[log] // each has an action as well, in the same order
+	stamp   byte            // 't' for a TAI64N label, 'T' for seconds and microseconds, 'i' for ISO 8601, or 0
+	plain   bool            // all actions are logs, so no action looks into a line
+	opened  bool            // all logs are open: a failure does not end multilog any more
 }
 
-// What holds for a log, until another action says otherwise.
-const (
-	byDefaultSize = 99999
-	leastSize     = 4096
-	mostSize      = 16777215
-	byDefaultNum  = 10
-	leastNum      = 2
-	mostSeconds   = 1 << 32
-	mostCode      = 64 // bytes
-)
+// parser is what the words before a word say of it.
+type parser struct {
+	next   log  // a log whose name would come next: its settings
+	glob   bool // patterns are those of fnmatch(3)
+	heard  bool // an alert or a status file gets lines
+	warned bool // multilog has said that a word is no option
+}
 
-// parse reads the script. Words that are no action are reported and left out, as 0.76
-// leaves them out. Anything but Continue is a failure, which has been said.
+// parse reads the script, and touches no file. It warns of words that are no actions, and
+// leaves them out as 0.76 does. Any result but Continue is a failure, which has been
+// reported.
 func parse(p *bare.Process, words bare.Words) bare.Exit {
-	next := rotated{size: byDefaultSize, num: byDefaultNum, code: bare.Keep("s"), selection: offset}
-	glob := false
+	s := parser{next: log{size: byDefaultSize, num: byDefaultNum, code: bare.Keep("s"), selection: bare.HashStart, fd: -1}}
 	script.plain = true
 	for i := range words.Len() {
 		word := words.At(i)
 		if word == "" {
 			continue
 		}
-		rest := word[1:]
-		switch word[0] {
-		case 't', 'T', 'i':
-			if i > 0 {
-				p.Warn("action is not the first and has no effect: ", word)
-				break
-			}
-			script.stamp = word[0]
-			next.selects(word)
-		case 'F':
-			glob = true
-			next.selects(word)
-		case 'S':
-			if rest == "" {
-				glob = false
-				next.selects(word)
-				break
-			}
-			next.total = number(p, word, 0)
-		case '+', '-':
-			script.plain = false
-			next.selects(word)
-			if !addAction(action{kind: word[0], glob: glob, text: bare.Keep(rest)}) {
-				return p.NoMemory()
-			}
-		case 'e':
-			script.plain = false
-			if !addAction(action{kind: actAlert}) {
-				return p.NoMemory()
-			}
-		case '=':
-			script.plain = false
-			fd, exit := openStatus(p, rest)
-			if exit != bare.Continue {
-				return exit
-			}
-			if !addAction(action{kind: actStatus, text: bare.Keep(rest), fd: fd}) {
-				return p.NoMemory()
-			}
-		case 's':
-			next.size = min(number(p, word, leastSize), mostSize)
-		case 'n':
-			next.num = number(p, word, leastNum)
-		case 'R':
-			next.every = min(number(p, word, 0), mostSeconds)
-		case 'a':
-			next.age = number(p, word, 0)
-		case '!':
-			next.processor = bare.Keep(rest)
-		case 'w':
-			if len(rest) > mostCode || bare.Index(rest, '/') < len(rest) {
-				return p.Fatal("not the end of a file's name: ", word)
-			}
-			next.code = bare.Keep(rest)
-		case '.', '/':
-			log := script.logs.Len()
-			if !script.logs.Grow(log+1) || !addAction(action{kind: actLog, log: log}) {
-				return p.NoMemory()
-			}
-			next.name = bare.Keep(word)
-			*script.logs.At(log) = next
-		default:
-			p.Warn("unknown action: ", word)
+		if exit := s.parseWord(p, i, word); exit != bare.Continue {
+			return exit
 		}
+	}
+	if script.logs.Len() == 0 && !s.heard {
+		p.Warn("no log: all lines are discarded; the name of a log begins with a dot or a slash")
 	}
 	return bare.Continue
 }
 
-// offset is that of FNV-1a, 64 bits.
-const offset = 14695981039346656037
-
-// selects takes note of a word, which decides on what the logs that follow get.
-func (l *rotated) selects(word string) {
-	const prime = 1099511628211
-	for i := range len(word) {
-		l.selection = (l.selection ^ uint64(word[i])) * prime
+// parseWord does what one word asks for.
+func (s *parser) parseWord(p *bare.Process, i int, word string) bare.Exit {
+	switch word[0] {
+	case 't', 'T', 'i':
+		if i > 0 {
+			p.Warn("action is not the first and has no effect: ", word)
+			return bare.Continue
+		}
+		script.stamp = word[0]
+		s.next.addSelection(word)
+	case 'F':
+		s.glob = true
+		s.next.addSelection(word)
+	case '-', '+':
+		if word[0] == '-' && likeOption(word) && !s.warned {
+			s.warned = true
+			p.Warn(word, " is no option: it deselects the lines that are ", word[1:])
+		}
+		s.next.addSelection(word)
+		return s.addAction(p, word)
+	case 'e', '=':
+		s.heard = true
+		return s.addAction(p, word)
+	case '.', '/':
+		return s.addLog(p, word)
+	default:
+		return s.set(p, word)
 	}
-	l.selection *= prime // the end of the word
+	return bare.Continue
+}
+
+// addAction adds an action that looks into lines.
+func (s *parser) addAction(p *bare.Process, word string) bare.Exit {
+	script.plain = false
+	if !addAction(action{kind: word[0], glob: s.glob, text: bare.Keep(word[1:])}) {
+		return p.NoMemory()
+	}
+	return bare.Continue
+}
+
+// addLog adds a log, and the action that writes to it.
+func (s *parser) addLog(p *bare.Process, name string) bare.Exit {
+	n := script.logs.Len()
+	s.next.index = n
+	if !script.logs.Grow(n+1) || !addAction(action{kind: actLog, log: n}) {
+		return p.NoMemory()
+	}
+	l := script.logs.At(n)
+	*l = s.next
+	if !l.setName(name) {
+		return p.NoMemory()
+	}
+	return bare.Continue
 }
 
 func addAction(a action) bool {
@@ -143,27 +129,57 @@ func addAction(a action) bool {
 	return true
 }
 
-// number reads the number of an action, as 0.76 does: the digits that it begins with, and
-// 0 if there are none.
-func number(p *bare.Process, word string, least int64) int64 {
-	value, digits := bare.Number(word[1:])
-	if digits == 0 {
-		p.Warn("no number in action ", word)
-	} else if digits < len(word)-1 {
-		p.Warn("more than a number in action ", word)
+// likeOption reports whether a word looks like an option of another program. Such an option
+// is a letter, which may be repeated and may have a number behind it (as in s6-log and
+// svlogd), or a long name after two dashes.
+func likeOption(word string) bool {
+	letter := func(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
+	if len(word) > 2 && word[1] == '-' {
+		return letter(word[2]) && bare.Index(word, '*') == len(word)
 	}
-	return max(least, int64(min(value, 1<<62)))
+	if len(word) < 2 || !letter(word[1]) {
+		return false
+	}
+	i := 1
+	for i < len(word) && word[i] == word[1] {
+		i++
+	}
+	return i == len(word) || bare.AllDigits(word[i:])
 }
 
-// openStatus makes a status file, if it is not there, and opens it.
-func openStatus(p *bare.Process, name string) (fd int, exit bare.Exit) {
-	fd, err := bare.Open(name, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_APPEND|unix.O_CREAT|unix.O_CLOEXEC, 0o600)
-	if err != 0 {
-		return -1, p.FatalErrno(err, "unable to create ", name)
+// setName sets the name of a log, and the path that messages show. That path is absolute if
+// possible, because ./main is the name of many logs.
+func (l *log) setName(name string) bool {
+	l.name, l.shown = bare.Keep(name), bare.Keep(name)
+	var path, shown bare.Buffer
+	if !path.Append(name) || !path.Append("/"+current) || !path.Finish() {
+		return false
 	}
-	bare.Close(fd)
-	if fd, err = bare.Open(name, unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err != 0 {
-		return -1, p.FatalErrno(err, "unable to write ", name)
+	l.path = bare.Keep(path.String())
+	if name[0] == '/' {
+		return true
 	}
-	return fd, bare.Continue
+	at, ok := bare.WorkingDirectory()
+	if !ok {
+		return true
+	}
+	for len(name) > 1 && name[0] == '.' && name[1] == '/' {
+		name = name[2:]
+	}
+	if name == "." {
+		name = ""
+	}
+	if !shown.Append(at.String()) || name != "" && at.Len() > 1 && !shown.Append("/") || !shown.Append(name) || !shown.Finish() {
+		return false
+	}
+	l.shown = bare.Keep(shown.String())
+	return true
+}
+
+// addSelection adds a word to the hash of the words that decide which lines the following
+// logs get.
+//
+//go:noinline
+func (l *log) addSelection(word string) {
+	l.selection = bare.Hash(bare.Hash(l.selection, word), "\x00")
 }

@@ -8,17 +8,19 @@ import (
 	"catena/internal/tai64"
 )
 
-// stampMax is the length of the longest stamp, with its blank.
+// The time stamps that multilog puts before lines.
+
+// stampMax is the length of the longest stamp, with the blank behind it.
 const stampMax = 32
 
-// stamp is what stands before a line, its blank included.
+// stamp is the text that stands before a line, with the blank behind it.
 type stamp struct {
 	text [stampMax]byte
 	n    int
 }
 
-// take sets the stamp to now.
-func (s *stamp) take() {
+// setToNow sets the stamp to the time of day.
+func (s *stamp) setToNow() {
 	if script.stamp == 0 {
 		return
 	}
@@ -30,38 +32,35 @@ func (s *stamp) take() {
 	case 'T':
 		s.n = bare.PutNumber(s.text[:], uint64(now.Sec))
 		s.text[s.n] = '.'
-		s.n++
-		s.n += putDigits(s.text[s.n:], int(now.Nsec/1000), 6)
+		s.n = putDigits(&s.text, s.n+1, int(now.Nsec/1000), 6)
 	case 'i':
-		s.n = putTime(s.text[:], now)
+		s.n = putTime(&s.text, now)
 	}
 	s.text[s.n] = ' '
 	s.n++
 }
 
-// putDigits writes the last digits of a number.
-func putDigits(b []byte, n, digits int) int {
-	for i := digits; i > 0; i-- {
-		b[i-1] = byte('0' + n%10)
-		n /= 10
-	}
-	return digits
+// putDigits writes the last digits of a number at index n of b, and returns the index behind
+// them.
+//
+//go:noinline
+func putDigits(b *[stampMax]byte, n, number, digits int) (end int) {
+	return n + bare.PutDigits(b[n:], uint64(number), digits)
 }
 
-// putTime writes a time as ISO 8601 has it, in UTC: 2006-01-02T15:04:05.000000000Z.
-func putTime(b []byte, t unix.Timespec) int {
+// putTime writes a time in UTC as ISO 8601 has it, 2006-01-02T15:04:05.000000000Z, and
+// returns the length.
+func putTime(b *[stampMax]byte, t unix.Timespec) int {
 	second := int(int64(t.Sec) % localtime.Day)
 	year, month, dom := localtime.Civil(int64(t.Sec) / localtime.Day)
-	n := putDigits(b, year, 4)
+	n := putDigits(b, 0, year, 4)
 	for _, part := range [...]struct {
-		before byte
-		value  int
-	}{{'-', month}, {'-', dom}, {'T', second / 3600}, {':', second / 60 % 60}, {':', second % 60}} {
+		before        byte
+		value, digits int
+	}{{'-', month, 2}, {'-', dom, 2}, {'T', second / 3600, 2}, {':', second / 60 % 60, 2}, {':', second % 60, 2}, {'.', int(t.Nsec), 9}} {
 		b[n] = part.before
-		n += 1 + putDigits(b[n+1:], part.value, 2)
+		n = putDigits(b, n+1, part.value, part.digits)
 	}
-	b[n] = '.'
-	n += 1 + putDigits(b[n+1:], int(t.Nsec), 9)
 	b[n] = 'Z'
 	return n + 1
 }

@@ -6,17 +6,15 @@ import (
 	"catena/internal/bare"
 )
 
-// OpenControl opens the FIFO through which the supervisor of a service directory
-// takes commands, a byte each, without waiting. ENXIO means that none is running.
+// OpenControl opens, without waiting, the FIFO from which the supervisor of a service
+// directory reads commands, a byte each. ENXIO means that no supervisor runs. If anything but
+// a FIFO is there, OpenControl fails: commands must not be written into other files.
 func OpenControl(dir string) (fd int, err bare.Errno) {
-	var room [unix.PathMax]byte
-	n := copy(room[:], dir)
-	n += copy(room[n:], "/"+Control)
-	return bare.Open(bare.TextOf(room[:n]), unix.O_WRONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	return OpenFIFO(bare.Cwd, bare.Join(dir, Control), unix.O_WRONLY)
 }
 
-// Tell writes commands to the supervisor of a service directory, all of them or
-// none. SIGPIPE must be ignored or blocked.
+// Tell writes commands to the supervisor of a service directory: all of them or none. The
+// caller must ignore or block SIGPIPE.
 func Tell(dir, commands string) bare.Errno {
 	fd, err := OpenControl(dir)
 	if err != 0 {

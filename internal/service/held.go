@@ -6,50 +6,64 @@ import (
 	"catena/internal/bare"
 )
 
-// Supervisor looks for a running supervisor of the service directory dir, a name
-// that is relative to the working directory. Held tells that there is one; pidfd is
-// its process, or -1 if it cannot be told which one that is, as with daemontools'. If there
-// is none, pid is that of one that has gone, while somebody still has its lock.
-func Supervisor(dir string, boot Boot) (held bool, pid, pidfd int) {
+// Who has the lock of a service directory: what svscan asks before it starts a supervisor.
+
+// Supervisor looks for a running supervisor of the service directory dir, a path that is
+// relative to the working directory. held means that there is one. pidfd is its process, or
+// -1 if nothing tells which process it is, as with daemontools'. If held is false and pid is
+// not 0, the supervisor on record has gone, but somebody still has its lock.
+func Supervisor(dir string, now Epoch) (held bool, pid, pidfd int) {
 	pidfd = -1
-	fd, held := tryLock(dir)
+	fd, held, _ := tryLock(dir)
 	if fd < 0 {
 		return false, 0, -1
 	}
 	if held {
-		if record, found := ReadRecord(fd, OfSupervise, boot); found == ThisOne {
+		if record, found := ReadRecord(fd, OfSupervise, now); found == ThisOne {
 			var err bare.Errno
 			pid = int(record.PID)
 			pidfd, err = record.Process()
-			// Killed just now: its child still has the lock, until it execs.
-			held = pidfd >= 0 || err != 0
+			// If the supervisor was killed just now, its child has the lock until it execs.
+			held = pidfd != Gone || err != 0
 		}
 	}
 	bare.Close(fd)
 	return held, pid, pidfd
 }
 
-// Left tells whether the process of a service runs that a killed supervisor has left, or
-// is about to: it has the lock until it has recorded itself.
-func Left(dir string, boot Boot) bool {
-	fd, held := tryLock(dir)
+// Left reports what a killed supervisor has left. runs means that the service runs or starts:
+// its record names a living process, or somebody has the lock, as a child has until it has
+// written its record. undone means that the process has died, and that nobody has dealt with
+// its death. err says why the lock file cannot tell.
+func Left(dir string, now Epoch) (runs, undone bool, err bare.Errno) {
+	fd, held, err := tryLock(dir)
 	if fd < 0 {
-		return false
+		if err == unix.ENOENT || err == unix.ENOTDIR {
+			err = 0
+		}
+		return false, false, err
 	}
-	record, found := ReadRecord(fd, OfRun, boot)
+	record, found := ReadRecord(fd, OfRun, now)
 	bare.Close(fd)
-	return held || found == ThisOne && record.PID != 0 && record.Runs()
+	recorded := found == ThisOne && record.PID != 0
+	runs = held || recorded && record.Runs()
+	return runs, !runs && recorded && !record.Finish, 0
 }
 
-// tryLock opens the lock of a service directory and tells whether somebody holds it; fd is
-// -1 if there is none.
-func tryLock(dir string) (fd int, held bool) {
-	var room [unix.PathMax]byte
-	n := copy(room[:], dir)
-	n += copy(room[n:], "/"+Lock)
-	fd, err := bare.Open(bare.TextOf(room[:n]), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+// tryLock opens the lock file of a service directory and reports whether somebody holds the
+// lock. fd is -1 if there is no lock file, or none that a supervisor may have made.
+func tryLock(dir string) (fd int, held bool, err bare.Errno) {
+	fd, file, err := open(bare.Cwd, bare.Join(dir, Lock), unix.O_RDONLY, 0)
 	if err != 0 {
-		return -1, false
+		return -1, false, err
 	}
-	return fd, bare.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) == unix.EWOULDBLOCK
+	if at, failed := bare.OpenDirectory(bare.Cwd, dir); failed == 0 {
+		err = judge(at, file)
+		bare.Close(at)
+		if err != 0 {
+			bare.Close(fd)
+			return -1, false, err // the next supervisor replaces the lock file
+		}
+	}
+	return fd, bare.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) == unix.EWOULDBLOCK, 0
 }

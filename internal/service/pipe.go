@@ -6,44 +6,64 @@ import (
 	"catena/internal/bare"
 )
 
-// The standard descriptors that are the ends of the pipe to a log.
+// Which standard descriptor is an end of the pipe to a log.
 const (
 	NoPipe    = -1
 	PipeOfLog = 0
 	PipeToLog = 1
 )
 
-// OpenPipe makes the FIFO between a service, whose directory is dir, and its log, if it
-// is not there, and opens it for both ends, so that what is in it is kept.
-func OpenPipe(dir int) (fd int, err bare.Errno) {
-	MakeFolder(dir, Folder)
-	bare.Mkfifo(dir, Pipe, 0o600)
-	return bare.OpenAt(dir, Pipe, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+// OpenPipe opens the FIFO between the service of the directory dir and its log for reading and
+// writing, and makes it first if it is not there. What is in the FIFO is kept for as long as
+// fd is open. was is as for MakeFIFO.
+func OpenPipe(dir int) (fd int, was, err bare.Errno) {
+	_, unmade := MakeFolder(dir, Folder)
+	fd, was, err = MakeFIFO(dir, Pipe)
+	if err == unix.ENOENT && unmade != 0 {
+		err = unmade
+	}
+	return fd, was, err
 }
 
-// HoldPipe makes a descriptor, closed on exec, both ends of the pipe, if that can be, so
-// that what is in it is kept meanwhile.
+// HoldPipe opens the pipe for reading and writing under the number as, closed on exec, so that
+// what is in the pipe is kept. It may fail.
 func HoldPipe(dir, as int) {
-	fd, err := bare.OpenAt(dir, Pipe, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fd, err := OpenFIFO(dir, Pipe, unix.O_RDWR)
 	if err == 0 {
 		bare.DupTo(fd, as)
 		bare.Close(fd)
 	}
 }
 
-// JoinPipe makes a standard descriptor one of the ends of the pipe.
-func JoinPipe(dir, standard int) bare.Errno {
-	// The service has both ends: it keeps what is in the pipe, and does not die of
-	// it, while nobody else is left.
-	how := unix.O_RDWR
-	if standard == PipeOfLog {
-		how = unix.O_RDONLY | unix.O_NONBLOCK // there may be no writer to wait for
+// JoinPipe makes standard, one of PipeOfLog and PipeToLog, an end of the pipe.
+//
+// The standard output of a service is for writing only. If everyone else who has the reading
+// end were killed, the next line of the service would be a broken pipe. So the service has
+// the reading end as well, under the number keeper, which nobody reads by mistake; or under
+// the lowest free number if keeper is beyond the limit on open files.
+func JoinPipe(dir, standard, keeper int) bare.Errno {
+	how := unix.O_RDONLY
+	if standard == PipeToLog {
+		fd, err := OpenFIFO(dir, Pipe, how)
+		if err != 0 {
+			return err
+		}
+		if bare.Replace(keeper, fd) != 0 {
+			keeper = fd
+			bare.Replace(fd, fd)
+		}
+		if fd != keeper {
+			bare.Close(fd)
+		}
+		how = unix.O_WRONLY
 	}
-	fd, err := bare.OpenAt(dir, Pipe, how, 0)
+	fd, err := OpenFIFO(dir, Pipe, how)
 	if err != 0 {
 		return err
 	}
-	bare.SetBlocking(fd)
+	if err = bare.SetBlocking(fd); err != 0 {
+		return err
+	}
 	bare.Replace(standard, fd)
 	if fd != standard {
 		bare.Close(fd)

@@ -1,6 +1,6 @@
-// Package service is a service directory as files: the status that svstat reads,
-// the FIFO that svc writes to, the lock. Everyone who touches one goes through
-// here. It is bare code.
+// Package service is a service directory as files: the status that svstat reads, the FIFO
+// that svc writes to, the lock file with its records, the options. Whoever reads or writes
+// one of these files does so through this package. It is bare code.
 package service
 
 import (
@@ -14,7 +14,7 @@ import (
 const (
 	Run       = "./run"
 	Down      = "down"
-	Pipe      = "supervise/pipe" // ours: between a service and its log
+	Pipe      = "supervise/pipe" // catena's: between a service and its log
 	Log       = "log"
 	Folder    = "supervise"
 	Lock      = "supervise/lock"
@@ -27,12 +27,11 @@ const (
 // StatusSize is the size of a status file in bytes.
 const StatusSize = 18
 
-// Status is what a supervisor publishes, in daemontools' format: the label of the
-// last start or death, the process (little-endian, 0 if there is none), whether it
-// is paused, and what is wanted.
+// Status is what a supervisor publishes for everybody, in daemontools' format of 18 bytes, in
+// this order.
 type Status struct {
-	Since  tai64.Label
-	PID    uint32
+	Since  tai64.Label // of the last start or death
+	PID    uint32      // of run; 0 if run does not run; little-endian
 	Paused bool
 	Want   byte // WantUp, WantDown or WantOnce
 }
@@ -41,7 +40,7 @@ type Status struct {
 const (
 	WantUp   = 'u'
 	WantDown = 'd'
-	WantOnce = 0 // whatever it is now; it is not started again
+	WantOnce = 0 // as it is now, and not started again
 )
 
 // Pack returns the bytes of the status file.
@@ -70,16 +69,15 @@ func UnpackStatus(b [StatusSize]byte) (s Status) {
 	return s
 }
 
-// WriteStatus publishes a status: whoever reads meanwhile has the old one or the
-// new one.
+// WriteStatus publishes a status. Who reads meanwhile gets the old status or the new one.
 func WriteStatus(dir int, s Status) bare.Errno {
 	b := s.Pack()
 	return replaceFile(dir, StatusNew, StatusNow, b[:])
 }
 
-// replaceFile writes a file under another name first.
+// replaceFile writes a file under the name other, and then renames it to name.
 func replaceFile(dir int, other, name string, b []byte) bare.Errno {
-	fd, err := bare.OpenAt(dir, other, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_CLOEXEC, 0o644)
+	fd, err := openNew(dir, other)
 	if err != 0 {
 		return err
 	}
@@ -91,13 +89,13 @@ func replaceFile(dir int, other, name string, b []byte) bare.Errno {
 	return bare.Rename(dir, other, name)
 }
 
-// NewStatus makes the status where there is none, for WriteFirstStatus.
+// NewStatus makes an empty status file, where there is none, for WriteFirstStatus.
 func NewStatus(dir int) (fd int, err bare.Errno) {
-	return bare.OpenAt(dir, StatusNow, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o644)
+	return bare.OpenAt(dir, StatusNow, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|safely, 0o644)
 }
 
-// WriteFirstStatus fills a status that has been made. Nobody looks at it before ok is
-// there, so this can do without another name. If it fails, there is no status.
+// WriteFirstStatus writes the status into a file of NewStatus. Nobody reads the status before
+// ok is there, so it need not be renamed into place. If this fails, there is no status.
 func WriteFirstStatus(dir, fd int, s Status) bare.Errno {
 	b := s.Pack()
 	err := bare.Write(fd, b[:])
@@ -107,9 +105,9 @@ func WriteFirstStatus(dir, fd int, s Status) bare.Errno {
 	return err
 }
 
-// ReadStatus reads the status; ok is false if the file has another size.
+// ReadStatus reads the status. ok is false if the file has another size.
 func ReadStatus(dir int) (s Status, ok bool, err bare.Errno) {
-	fd, err := bare.OpenAt(dir, StatusNow, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fd, err := bare.OpenAt(dir, StatusNow, unix.O_RDONLY|safely, 0)
 	if err != 0 {
 		return s, false, err
 	}

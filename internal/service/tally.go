@@ -7,40 +7,47 @@ import (
 	"catena/internal/tai64"
 )
 
-// The file of the last deaths of a service, in the format of s6-supervise, for
-// s6-permafailon(8): of each its label, its exit code, and the signal that killed it or
-// 0. The labels are TAI as s6 has it, with the leap seconds since 1972, of which there
-// have been 27.
+// The last deaths of a service, in a file of s6-supervise's format, for s6-permafailon(8). For
+// each death it has the label, the exit code, and the signal that killed run or 0. The labels
+// are TAI as s6 has it, with the 27 leap seconds since 1972.
 const (
 	tallyFile = "supervise/death_tally"
 	tallyNew  = "supervise/death_tally.new"
 	tallySize = tai64.Size + 2
 	leaps     = 27
 
-	// TallyMax is how many deaths are counted at most.
+	// TallyMax is how many deaths the file holds at most.
 	TallyMax = 4096
 )
 
-// counted tells whether a death came after a start, and before now.
+// counted reports whether a death of the file came after a start, and before now.
 func counted(begun, now tai64.Label, death []byte) bool {
 	last := tai64.Unpack([tai64.Size]byte(death[:tai64.Size]))
 	last.Seconds -= leaps
 	return !last.Before(begun) && !now.Before(last)
 }
 
-// tallyAt is room for the whole file, once it is needed.
+// tallyAt is the address of room for the whole file; 0 until it is needed.
 var tallyAt uintptr
 
 // ForgetDeaths empties the file, if it is there.
 func ForgetDeaths(dir int) {
-	if fd, err := bare.OpenAt(dir, tallyFile, unix.O_WRONLY|unix.O_TRUNC|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == 0 {
+	fd, file, err := open(dir, tallyFile, unix.O_WRONLY, 0)
+	if err == 0 {
+		if err = judge(dir, file); err == 0 {
+			bare.Truncate(fd, 0)
+		}
 		bare.Close(fd)
+	}
+	if unfit(err) {
+		bare.Unlink(dir, tallyFile)
 	}
 }
 
-// AddDeath adds a death to the last ones, of which there are at most most. One of which
-// nobody knows how it came counts as exit code 255. One that came after the service was begun is in
-// there already, if a supervisor was killed before it had dealt with it.
+// AddDeath adds a death to the file, and keeps the last most of them. begun is when the
+// service was started, when is the time of the death. A death of unknown kind counts as exit
+// code 255. If the file has a death since begun, a killed supervisor has added this very
+// death, and AddDeath adds nothing.
 func AddDeath(dir, most int, begun, when tai64.Label, how unix.WaitStatus, known bool) bare.Errno {
 	if tallyAt == 0 {
 		at, ok := bare.Map(TallyMax * tallySize)
@@ -51,8 +58,10 @@ func AddDeath(dir, most int, begun, when tai64.Label, how unix.WaitStatus, known
 	}
 	tally := bare.BytesAt(tallyAt, TallyMax*tallySize)
 	n := 0
-	if fd, err := bare.OpenAt(dir, tallyFile, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0); err == 0 {
-		n, _ = bare.Read(fd, tally)
+	if fd, file, err := open(dir, tallyFile, unix.O_RDONLY, 0); err == 0 {
+		if judge(dir, file) == 0 {
+			n, _ = bare.Read(fd, tally)
+		}
 		n -= n % tallySize
 		if n > 0 && counted(begun, when, tally[n-tallySize:n]) {
 			bare.Close(fd)

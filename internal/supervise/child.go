@@ -1,132 +1,216 @@
 package supervise
 
 import (
+	"golang.org/x/sys/unix"
+
 	"catena/internal/bare"
+	"catena/internal/execchain"
 	"catena/internal/service"
 	"catena/internal/tai64"
 )
 
-// child is what the child has to know that becomes run, finish or a supervisor.
+// The child's part of a start: what runs between the fork and the exec of run, finish or
+// supervise.
+//
+// The child runs in the memory of its parent, and the parent stands still until the child
+// execs or ends (vfork.go). So the child must not wait for anybody, nor write a message: the
+// parent would wait as well. What the child changes in memory is changed in the parent; it
+// changes *c and, in put and publish, the service, so that the parent learns of it. The child
+// must not be the first to allocate what is kept, such as the buffer in which package bare
+// reads files of /proc: the parent takes back all memory that the child has allocated.
+
+// A child is a process from its fork to its exec.
 type child struct {
-	p      *bare.Process
-	s      *Service // nil for a supervisor
-	begun  int64    // before it was forked, since boot in ns
-	since  tai64.Label
-	shared bool // it shares its descriptors with its parent
-	finish bool // it is to be finish
-	fd     int  // of run, where it says that it is ready
-	ready  int  // the pipe that this is; -1 if it does not
-
-	first  first  // zero if it is not the first
-	starts uint32 // before this one
-
-	name     string // of a supervisor: the directory of the service
-	standard int    // and the end of the pipe that it has
-
-	inexact   bool // its record lacks when it was started
-	written   bool // the status is
-	published bool // ok is open
+	order
+	notes
+	pidfd int32 // of the child, which clone has written here before the child runs; -1 if there is none
 }
 
-// fork starts a child.
+// What a child becomes.
+type kind uint8
+
+const (
+	ofRun kind = iota
+	ofFinish
+	ofSupervise
+)
+
+// An order is what a child has to know. The child changes nothing here.
+type order struct {
+	kind   kind
+	p      *bare.Speaker
+	shared bool // it shares the descriptor table of its parent
+
+	// Of run and finish:
+	s     *Service
+	begun int64       // before the fork, since boot in ns
+	since tai64.Label // the same time, for status and record
+
+	// Of run:
+	fd     int        // the descriptor on which run says that it is ready
+	ready  int        // what becomes fd: an end of the FIFO; -1 if run does not say so
+	first  firstFiles // of a first start
+	starts uint32     // of the service before this one
+
+	// Of supervise:
+	name     string // the directory of the service
+	standard int    // service.NoPipe, PipeToLog or PipeOfLog
+}
+
+// notes are what a child notes for its parent.
+type notes struct {
+	ran        bool           // the parent can read what the child has noted here
+	record     service.Record // the child's own
+	unrecorded bare.Errno     // why the record could not be written, so that the child keeps the lock; or 0
+	written    bool           // the child has written the status
+	published  bool           // the child has opened ok
+	noSession  bare.Errno     // why the child could not lead a session, as it should; or 0
+	step       step           // at which the child has failed
+	failed     bare.Errno     // why the child has failed; or 0
+}
+
+// fork starts run or finish.
 func (s *Service) fork(c *child) (pid int, err bare.Errno) {
-	if s.apart && !c.finish {
+	renewStandard()
+	if s.killsDescendants && c.kind == ofRun {
 		if pid, err = s.forkApart(c); err == 0 {
+			s.complete(c)
+			c.report()
 			return pid, 0
 		}
 	}
-	if c.shared && s.standard == service.PipeOfLog {
-		if err := bare.DupTo(s.dir, slot); err != 0 {
+	if c.shared && s.files.standard == service.PipeOfLog {
+		if err := bare.DupTo(s.files.dir, process.logDir); err != 0 {
 			return -1, err
 		}
 	}
-	if c.shared && s.standard != service.NoPipe {
-		// Until the child has opened the pipe, everyone else who has it may be killed.
-		service.HoldPipe(s.base, held)
+	if c.shared && s.files.standard != service.NoPipe {
+		// Until the child has opened the pipe, everyone else who has it may be killed, and
+		// what is in the pipe would be lost.
+		service.HoldPipe(s.files.base, process.heldPipe)
 	}
 	pid, err = c.start()
-	if c.shared && s.standard != service.NoPipe {
-		bare.DupTo(0, held) // or the log would not see its end
+	if c.shared && s.files.standard != service.NoPipe {
+		bare.DupTo(0, process.heldPipe) // or the log would never read the end of its input
 	}
-	if err == 0 && c.inexact {
-		// What it had opened to find that out would have stayed open here, had it
-		// been killed meanwhile.
-		service.CompleteRecord(s.lock, pid, boot)
+	if err == 0 {
+		s.complete(c)
 	}
+	c.report()
 	return pid, err
 }
 
-// become is the child's part: it writes down who it is and execs run or finish, or just
-// supervise. It runs in the memory of its parent.
-func become(c *child) {
-	if c.s == nil {
-		bare.Quit(c.becomeSupervisor())
-	}
-	exit := c.enter()
+// complete does for a child what the child could not do itself, such as opening files in a
+// shared table. The child has execed by now, so nobody waits for this.
+func (s *Service) complete(c *child) {
+	s.complain(c.p, c.unrecorded)
 	switch {
-	case exit != bare.Continue:
-	case c.finish:
-		exit = c.becomeFinish()
-	default:
-		exit = c.becomeRun()
+	case c.unrecorded != 0 && c.shared && process.many:
+		bare.DupTo(0, process.keptLock)
+	case c.unrecorded == 0 && c.record.PID != 0 && !process.copied && c.record.Complete(int(c.pidfd)):
+		service.WriteRecord(s.files.lock, service.OfRun, c.record, process.boot)
 	}
-	bare.Quit(exit)
+	if c.pidfd >= 0 {
+		bare.Close(int(c.pidfd))
+	}
 }
 
-func (c *child) becomeRun() bare.Exit {
+// become is what the child does: it writes its record and execs run or finish; or it execs
+// supervise. It does not return.
+func become(c *child) {
+	c.ran = true
+	switch c.kind {
+	case ofSupervise:
+		c.becomeSupervisor()
+	case ofFinish:
+		if c.enter() {
+			c.becomeFinish()
+		}
+	default:
+		if c.enter() {
+			c.becomeRun()
+		}
+	}
+	bare.Quit(bare.Failed)
+}
+
+// environment is the environment of this process, which run and finish get as well.
+func environment() *bare.Environment { return &execchain.Process().Env }
+
+func (c *child) becomeRun() {
 	if c.ready >= 0 {
 		bare.SetBlocking(c.ready)
-		bare.Replace(c.fd, c.ready) // after the record: it may take the lock's place
+		bare.Replace(c.fd, c.ready) // after the record is written: fd may be the number of the lock
 	}
-	err := bare.Execve(service.Run, bare.One(service.Run+"\x00"), &c.p.Env)
-	return c.p.FatalErrno(err, "unable to start ", c.s.name.String(), "/run")
+	c.fail(toExecute, bare.Execve(service.Run, bare.OneWord(service.Run+"\x00"), environment()))
 }
 
-// enter is how a child begins.
-func (c *child) enter() bare.Exit {
-	p, s := c.p, c.s
-	record, exact := service.NewRecord(c.since, c.begun, !c.shared)
-	record.Finish, c.inexact = c.finish, !exact
-	if err := service.WriteRecord(s.lock, service.OfRun, record, boot); err != 0 {
-		// Unrecorded, it might be started a second time.
-		return p.FatalErrno(err, "unable to write ", s.name.String(), "/", service.Lock)
+// enter is what run and finish have in common: the record, the directory, the descriptors,
+// the session and the signals. It returns false if the child has failed.
+func (c *child) enter() bool {
+	s := c.s
+	c.record = service.NewRecord(c.since, c.begun, !c.shared)
+	c.record.Finish = c.kind == ofFinish
+	if c.shared { // the pidfd is in the child's table, too
+		c.record.NoteInode(int(c.pidfd))
 	}
-	// The next supervisor may have the lock from here on, because it finds the record.
+	// From here on the next supervisor may have the lock, because it finds the record. If the
+	// record could not be written, this process and those that it starts keep the lock.
+	c.unrecorded = s.put(c.record)
 	if c.first.status > 0 {
-		c.publish(int(record.PID))
+		c.publish(int(c.record.PID))
 	}
-	if s.base != bare.Cwd {
-		if err := bare.Fchdir(s.base); err != 0 {
-			return p.FatalErrno(err, "unable to switch to ", s.name.String())
+	if s.files.base != bare.Cwd {
+		if err := bare.Fchdir(s.files.base); err != 0 {
+			return c.fail(toSwitch, err)
 		}
 	}
-	if c.shared && many {
-		// Without this, exec makes a copy of all. Where it may not be, in a container, that
-		// does, unless a descriptor is changed before.
-		if err := bare.CloseFrom(share); err != 0 && s.standard != service.NoPipe {
-			return p.FatalErrno(err, "unable to close the files of other services")
+	if c.unrecorded != 0 && c.shared && process.many {
+		bare.DupTo(s.files.lock, process.keptLock)
+	}
+	if c.shared && process.many {
+		// The child leaves the shared table for one of its own, without the supervisor's
+		// descriptors. Where a container forbids that, exec copies the whole table, which
+		// is enough unless the child changes a descriptor before the exec, as JoinPipe does.
+		if err := bare.CloseFrom(process.private); err != 0 && s.files.standard != service.NoPipe {
+			return c.fail(toCloseFiles, err)
 		}
 	}
-	if s.standard != service.NoPipe {
-		if err := service.JoinPipe(bare.Cwd, s.standard); err != 0 {
-			return p.FatalErrno(err, "unable to open the pipe of ", s.name.String())
+	if c.unrecorded != 0 {
+		if err := c.keepLock(); err != 0 {
+			return c.fail(toWriteLock, err)
 		}
 	}
-	if s.standard == service.PipeOfLog {
-		dir := s.dir
+	if s.files.standard != service.NoPipe {
+		reader := process.pipeReader
+		if reader == c.ready {
+			reader++
+		}
+		if err := service.JoinPipe(bare.Cwd, s.files.standard, reader); err != 0 {
+			return c.fail(toOpenPipe, err)
+		}
+	}
+	if s.files.standard == service.PipeOfLog {
+		dir := s.files.dir
 		if c.shared {
-			dir = slot
+			dir = process.logDir
 		}
 		if err := bare.Fchdir(dir); err != 0 {
-			return p.FatalErrno(err, "unable to switch to ", s.name.String())
+			return c.fail(toSwitch, err)
 		}
 	}
+	if leads() {
+		c.noSession = bare.Setsid()
+	}
 	RestoreForService()
-	return bare.Continue
+	return true
 }
 
-func (c *child) becomeFinish() bare.Exit {
-	p, s := c.p, c.s
+// becomeFinish execs ./finish. Its words say how the service has died: the exit code, or 256
+// if a signal killed run or nobody knows; that signal, or 0; the name of the service; and the
+// pid of run.
+func (c *child) becomeFinish() {
+	s := c.s
 	code, signal := uint64(256), uint64(0)
 	switch how := s.state.Ended; {
 	case s.state.Known && how.Exited():
@@ -134,14 +218,30 @@ func (c *child) becomeFinish() bare.Exit {
 	case s.state.Known:
 		signal = uint64(how.Signal())
 	}
-	var codeText, signalText bare.Buffer
+	var codeText, signalText, group bare.Buffer
 	if !codeText.AppendNumber(code) || !signalText.AppendNumber(signal) {
-		return p.NoMemory()
+		c.fail(toExecute, unix.ENOMEM)
+		return
 	}
-	argv, ok := bare.NewWords(service.Finish, codeText.String(), signalText.String(), s.name.String())
+	// The pid of run is the process group that run led, if it led one. It is not the group
+	// that run was in, which may be the supervisor's: finish may kill what it is given.
+	if !group.AppendNumber(uint64(s.state.Last)) {
+		c.fail(toExecute, unix.ENOMEM)
+		return
+	}
+	argv, ok := bare.NewWords(service.Finish, codeText.String(), signalText.String(), s.name.String(), group.String())
 	if !ok {
-		return p.NoMemory()
+		c.fail(toExecute, unix.ENOMEM)
+		return
 	}
-	err := bare.Execve(service.Finish, argv, &p.Env)
-	return p.FatalErrno(err, "unable to start ", s.name.String(), "/finish")
+	c.fail(toExecute, bare.Execve(service.Finish, argv, environment()))
+}
+
+// leads reports whether this process, a child in the directory of its service, is to lead a
+// session.
+func leads() bool {
+	if process.sessions {
+		return bare.Exists(bare.Cwd, service.NoSession) != 0
+	}
+	return bare.Exists(bare.Cwd, service.NewSession) == 0
 }

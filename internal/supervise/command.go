@@ -7,21 +7,72 @@ import (
 	"catena/internal/service"
 )
 
-// command does what svc asks for with a byte.
-func (s *Service) command(p *bare.Process, c byte) {
+// The commands of svc, and the signals that they send.
+
+// Stop does what svc -dx does.
+func Stop(p *bare.Speaker, place int) { Tell(p, place, "dx") }
+
+// Tell has a service carry out commands, a letter each, as if svc had sent them.
+func Tell(p *bare.Speaker, place int, commands string) {
+	s := loop.services.At(place)
+	s.carryOut(p, commands)
+	s.publish(p)
+	s.note()
+}
+
+// readCommands carries out the commands in the control FIFO.
+func (s *Service) readCommands(p *bare.Speaker) {
+	var commands [64]byte
+	const turns = 64 // reads; then others have their turn
+	for range turns {
+		n, err := bare.Read(s.files.control, commands[:])
+		if err != 0 {
+			break
+		}
+		s.carryOut(p, bare.TextOf(commands[:n]))
+		if n < len(commands) {
+			break
+		}
+	}
+	s.publish(p)
+}
+
+// carryOut applies commands, a letter each. A start that is due comes before the next letter.
+func (s *Service) carryOut(p *bare.Speaker, commands string) {
+	for i := 0; i < len(commands) && s.phase != over; i++ {
+		s.apply(p, commands[i])
+		s.act(p)
+	}
+}
+
+// publish comes after all letters that were written together: + and = hold for those, and
+// the state is published once.
+func (s *Service) publish(p *bare.Speaker) {
+	if s.phase == over {
+		return
+	}
+	s.whom = 0
+	s.announce(p)
+}
+
+// apply carries out a command of svc, a letter, but for what act does.
+func (s *Service) apply(p *bare.Speaker, c byte) {
+	isUp := s.phase == up
 	switch c {
 	case 'u':
 		s.want = service.WantUp
-		s.start, s.state.Asked = s.pid == 0, s.pid == 0
+		s.start, s.state.Asked = !isUp, !isUp
 	case 'o':
 		s.want = service.WantOnce
-		s.start, s.state.Asked = s.pid == 0, s.pid == 0
+		s.start, s.state.Asked = !isUp, !isUp
 	case 'd':
 		s.want = service.WantDown
 		s.start, s.state.Asked = false, false
-		if s.pid == 0 {
+		if !isUp {
+			s.state.Why, s.state.Errno = service.Told, 0
 			break
 		}
+		s.state.Ending = s.state.Starts
 		s.signal(p, s.downSignal(p))
 		s.signal(p, unix.SIGCONT)
 		s.paused = false
@@ -30,68 +81,136 @@ func (s *Service) command(p *bare.Process, c byte) {
 		}
 	case 'x':
 		s.state.Exit = true
-	case '+':
-		s.group = true
-	case '=':
-		s.group = false
+	case '+', '=':
+		s.whom = c
 	case 'p':
-		s.paused = s.pid != 0
+		s.paused = isUp
 	case 'c':
 		s.paused = false
+	case JoinLog[0]:
+		s.joinLog(p)
+	}
+	if c == 'k' && s.phase == clearing && s.left {
+		leftovers.until = 0 // act kills the descendants that are left
 	}
 	for i := range letters {
 		if l := &letters[i]; l.letter == c {
+			if l.ends && isUp {
+				s.state.Ending = s.state.Starts
+			}
 			s.signal(p, l.signal)
 		}
 	}
+}
+
+// JoinLog is a command that only svscan sends, when a service gets a log after its
+// supervisor was started: from its next start on, the service writes to the log.
+const JoinLog = ">"
+
+// joinLog carries out JoinLog.
+func (s *Service) joinLog(p *bare.Speaker) {
+	err := bare.Exists(s.files.base, service.Pipe)
+	switch {
+	case s.files.standard == service.PipeOfLog || err == unix.ENOENT: // svscan makes the pipe before it sends the command
+		return
+	case err == 0 && !process.many && s.hasPipe():
+		return
+	case err == 0 && process.many: // each child opens the pipe itself
+		s.files.standard = service.PipeToLog
+	case err == 0:
+		last, _ := bare.LastDescriptor()
+		err = service.JoinPipe(s.files.base, service.PipeToLog, max(usualReader, last+1))
+	}
+	if err != 0 {
+		p.WarnErrno(err, "unable to open ", s.name.String(), "/", service.Pipe)
+	}
+}
+
+// hasPipe reports whether the standard output of this process, which the service inherits,
+// is the pipe to the log already.
+func (s *Service) hasPipe() bool {
+	pipe, err := bare.Stat(s.files.base, service.Pipe)
+	is, failed := bare.StatOpen(1)
+	return err == 0 && failed == 0 && is.File == pipe.File
 }
 
 // letters are the commands that send a signal.
 var letters = [...]struct {
 	letter byte
 	signal unix.Signal
+	ends   bool // svc sends it to end the service
 }{
-	{'p', unix.SIGSTOP}, {'c', unix.SIGCONT}, {'a', unix.SIGALRM}, {'h', unix.SIGHUP},
-	{'i', unix.SIGINT}, {'k', unix.SIGKILL}, {'t', unix.SIGTERM}, {'q', unix.SIGQUIT},
-	{'1', unix.SIGUSR1}, {'2', unix.SIGUSR2}, {'w', unix.SIGWINCH},
+	{'p', unix.SIGSTOP, false}, {'c', unix.SIGCONT, false}, {'a', unix.SIGALRM, false},
+	{'h', unix.SIGHUP, false}, {'i', unix.SIGINT, true}, {'k', unix.SIGKILL, true},
+	{'t', unix.SIGTERM, true}, {'q', unix.SIGQUIT, true}, {'1', unix.SIGUSR1, false},
+	{'2', unix.SIGUSR2, false}, {'w', unix.SIGWINCH, false},
 }
 
-// signal sends a signal to the service, if it runs.
-func (s *Service) signal(p *bare.Process, signal unix.Signal) {
-	if s.pid != 0 {
+// signal sends a signal to run, if run runs.
+func (s *Service) signal(p *bare.Speaker, signal unix.Signal) {
+	if s.phase == up {
 		s.send(p, signal)
 	}
 }
 
-// send sends a signal to the process that runs, run or finish, or to the process group
-// of run, if it has one of its own. A child keeps its pid until it is reaped.
-func (s *Service) send(p *bare.Process, signal unix.Signal) {
-	pid := max(s.pid, s.finishing)
-	if s.group {
-		if s.sendGroup(pid, signal) {
+// send sends a signal to run or finish, whichever runs. After a + of svc, or for run with
+// flag-signal-group, the signal goes to the process group, if the process leads one. The
+// pid of a child cannot be another process's: a child keeps it until it is reaped.
+func (s *Service) send(p *bare.Speaker, signal unix.Signal) {
+	if s.whom == '+' || s.whom == 0 && s.phase == up && bare.Exists(s.files.dir, service.SignalGroup) == 0 {
+		if s.sendGroup(p, signal) {
 			return
 		}
 		p.Warn(s.name.String(), " has no process group of its own")
 	}
-	if s.process >= 0 {
-		bare.Signal(s.process, signal)
-	} else {
-		bare.Kill(pid, int(signal))
-	}
+	s.sent(p, signal, s.sendTo(signal))
 }
 
-// sendGroup sends a signal to the process group of run; false means that it has none of
-// its own.
-func (s *Service) sendGroup(pid int, signal unix.Signal) bool {
-	if s.process >= 0 { // its pid may be another's by now
-		err := bare.SignalGroup(s.process, signal)
-		if err == 0 || bare.Signal(s.process, 0) == unix.ESRCH {
+// sendTo sends a signal to run or finish. It is no failure if the process has gone.
+func (s *Service) sendTo(signal unix.Signal) (err bare.Errno) {
+	switch {
+	case s.pidfd >= 0:
+		err = bare.SignalProcess(s.pidfd, s.pid, signal)
+	case s.pidfd != service.NoPidfd || s.stillRuns():
+		err = bare.Kill(s.pid, int(signal))
+	}
+	if err == unix.ESRCH {
+		return 0
+	}
+	return err
+}
+
+// sent says that a signal could not be sent: in a message, and in the state for svc. It is no
+// failure if the process has gone.
+func (s *Service) sent(p *bare.Speaker, signal unix.Signal, err bare.Errno) {
+	if err == 0 || err == unix.ESRCH {
+		return
+	}
+	s.state.Refused++
+	s.state.Refusal = err
+	for _, known := range signalNames {
+		if known.signal == signal {
+			p.WarnErrno(err, "unable to send ", known.name, " to ", s.name.String())
+			return
+		}
+	}
+	var number [20]byte
+	n := bare.PutNumber(number[:], uint64(signal))
+	p.WarnErrno(err, "unable to send signal ", bare.TextOf(number[:n]), " to ", s.name.String())
+}
+
+// sendGroup sends a signal to the process group that the process leads. It returns false if
+// the process leads none.
+func (s *Service) sendGroup(p *bare.Speaker, signal unix.Signal) bool {
+	if s.pidfd >= 0 { // adopted: its pid may be another process's by now
+		err := bare.SignalGroup(s.pidfd, signal)
+		if err == 0 || bare.Signal(s.pidfd, 0) == unix.ESRCH {
 			return true
 		}
 	}
-	if pid <= 1 || bare.Getpgid(pid) != pid {
+	if s.pid <= 1 || bare.Getpgid(s.pid) != s.pid {
 		return false
 	}
-	bare.Kill(-pid, int(signal))
+	s.sent(p, signal, bare.Kill(-s.pid, int(signal)))
 	return true
 }

@@ -7,33 +7,32 @@ import (
 	"catena/internal/service"
 )
 
-// In a container, or in a directory below /run, all services are started for the first
-// time at once. Nothing of an earlier supervisor need be looked for then, and no status
-// need be published that is replaced a moment later: the child publishes its own.
+// The first start of a service whose supervise folder is new. In a container, or below /run,
+// all services are started so, at the same time. There is nothing to adopt, and no status
+// "down" is worth publishing just before "up": the child publishes its own start.
 
-// first is what the child of a first start has: an empty status, twice. The second
-// descriptor has the number that ok is to have.
-type first struct{ status, ok int }
+// firstFiles are two descriptors of the new, empty status file. The child writes the status
+// through one. It closes the other and opens ok, which gets that number. Both are 0 if the
+// start is not the first.
+type firstFiles struct{ status, ok int }
 
-// launchFirst starts the service in a folder that was new when this supervisor came;
-// false means that this is none of those starts, and that nothing has been done.
+// launchFirst starts the service for the first time. It returns false if the service cannot
+// be started in this way; then it has started nothing.
 //
-// The child shares its descriptors with this process, where nothing that it has opened
-// may stay open if it is killed. So it opens only one, in the place of another.
-func (s *Service) launchFirst(p *bare.Process, place int) bool {
-	if s.setApart(); s.apart || share == 0 || s.want != service.WantUp {
+// The child shares its descriptor table with this process. If the child were killed, what
+// it had opened would stay open here. So it opens only ok, in the place of a descriptor that
+// this process knows.
+func (s *Service) launchFirst(p *bare.Speaker) bool {
+	if s.noteKillDescendants(); s.killsDescendants || process.private == 0 || s.want != service.WantUp {
 		return false
 	}
-	if _, found := service.ReadRecord(s.lock, service.OfRun, boot); found != service.NoRecord {
-		return false // another one was here before this one had the lock
-	}
-	if bare.Exists(s.dir, service.NotificationFD) != unix.ENOENT {
+	if bare.Exists(s.files.dir, service.NotificationFD) != unix.ENOENT {
 		return false
 	}
-	if err := bare.Mkfifo(s.dir, service.OK, 0o600); err != 0 {
+	if err := bare.Mkfifo(s.files.dir, service.OK, 0o600); err != 0 {
 		return false
 	}
-	status, err := service.NewStatus(s.dir)
+	status, err := service.NewStatus(s.files.dir)
 	if err != 0 {
 		return false
 	}
@@ -42,26 +41,26 @@ func (s *Service) launchFirst(p *bare.Process, place int) bool {
 		bare.Close(status)
 		return false
 	}
-	s.since, s.start = now(), true
-	if !s.launch(p, place, noNotification, first{status, ok}) {
-		s.ok = 0
+	s.start = true
+	if !s.launch(p, noNotification, firstFiles{status, ok}) {
+		s.files.ok = 0
 		bare.Close(ok)
 		bare.Close(status)
 	}
 	return true
 }
 
-// publish is the child's part: it tells everybody that the service is up, just before it
-// is, and that there is a supervisor. What it cannot do is left to its parent.
+// publish is done by the child of a first start: just before the exec it publishes that the
+// service is up, and that there is a supervisor. What fails is left to the parent.
 func (c *child) publish(pid int) {
 	s := c.s
-	s.up(c, pid)
-	service.WriteState(s.lock, s.state)
-	c.written = service.WriteFirstStatus(s.dir, c.first.status, s.status()) == 0
+	s.isUp(c, pid)
+	service.WriteState(s.files.lock, s.state)
+	c.written = service.WriteFirstStatus(s.files.dir, c.first.status, s.status()) == 0
 	bare.Close(c.first.ok)
-	ok, err := openBoth(s.dir, service.OK)
-	bare.Close(c.first.status) // after that: who waits for the service hears of it
+	ok, err := service.OpenFIFO(s.files.dir, service.OK, unix.O_RDWR)
+	bare.Close(c.first.status) // after ok is open: closing wakes those who wait for the status
 	if err == 0 {
-		s.ok, c.published = ok, true
+		s.files.ok, c.published = ok, true
 	}
 }

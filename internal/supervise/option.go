@@ -7,15 +7,17 @@ import (
 	"catena/internal/service"
 )
 
-// number reads a file that holds a number. One that does not is reported, and the
-// default holds.
-func (s *Service) number(p *bare.Process, file string, byDefault uint64) uint64 {
+// The options of a service: files in its directory, which are read whenever they are needed.
+
+// number reads an option that is a number. If the file holds none, number says so and
+// returns the default.
+func (s *Service) number(p *bare.Speaker, file string, byDefault uint64) uint64 {
 	return s.numberUpTo(p, file, byDefault, 1<<64-1)
 }
 
-// numberUpTo is number for one that must not be larger than most.
-func (s *Service) numberUpTo(p *bare.Process, file string, byDefault, most uint64) uint64 {
-	value, err := service.Option(s.dir, file)
+// numberUpTo is number for an option that must not be larger than most.
+func (s *Service) numberUpTo(p *bare.Speaker, file string, byDefault, most uint64) uint64 {
+	value, err := service.Option(s.files.dir, file)
 	if err == unix.ENOENT {
 		return byDefault
 	}
@@ -35,23 +37,26 @@ func (s *Service) numberUpTo(p *bare.Process, file string, byDefault, most uint6
 	return n
 }
 
-// noNotification stands for the descriptor of a service that has none.
+// noNotification stands for the descriptor of a service that does not say when it is ready.
 const noNotification = 1<<31 - 1
 
-// notification is the descriptor on which the service says that it is ready: one that
-// its limit on open files lets it have.
-func (s *Service) notification(p *bare.Process) int {
-	limit := openFiles
-	if limit.Max == 0 { // not changed for this process
-		limit, _ = bare.Getrlimit(unix.RLIMIT_NOFILE)
+// notification returns the descriptor on which the service says that it is ready. It must be
+// below the limit on open files that the service gets.
+func (s *Service) notification(p *bare.Speaker) int {
+	limit := process.openFiles
+	if limit.Max == 0 { // this process has not changed its limit
+		var err bare.Errno
+		if limit, err = bare.Getrlimit(unix.RLIMIT_NOFILE); err != 0 {
+			limit.Cur = noNotification // the limit is not known
+		}
 	}
 	most := min(max(uint64(limit.Cur), 1), noNotification) - 1
 	return int(s.numberUpTo(p, service.NotificationFD, noNotification, most))
 }
 
-// downSignal is what svc -d sends.
-func (s *Service) downSignal(p *bare.Process) unix.Signal {
-	value, err := service.Option(s.dir, service.DownSignal)
+// downSignal returns the signal that svc -d sends.
+func (s *Service) downSignal(p *bare.Speaker) unix.Signal {
+	value, err := service.Option(s.files.dir, service.DownSignal)
 	if err == unix.ENOENT {
 		return unix.SIGTERM
 	}

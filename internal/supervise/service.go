@@ -1,11 +1,11 @@
-// Package supervise keeps services running: the state machine of one, and what a
-// process that supervises any number of them shares. It is bare code: it needs no
-// memory for a service after it has taken it on, and has one thread.
+// Package supervise keeps services running. It has the state machine of a service, and what
+// a process shares that supervises any number of services. It is bare code with one thread.
+// A service takes memory when it is added and never again.
 //
-// What must hold, whatever is killed whenever: a service never runs twice. Its
-// process carries the lock of the directory from the fork until it has written
-// down who it is (service.Record), so the next supervisor, which needs the lock,
-// finds it.
+// What must hold, whatever is killed whenever: a service never runs twice. From the fork
+// on, the process of a service holds the lock of the directory, until it has written its
+// record (service.Record). A supervisor needs the lock, so it finds either the record or
+// no process.
 package supervise
 
 import (
@@ -14,47 +14,92 @@ import (
 	"catena/internal/tai64"
 )
 
-// A Service is a service directory and what its supervisor knows of it. Its states,
-// and what leads from one to the next:
+// The phase of a service says which process it has, and so what can happen to it:
 //
-//	down ──start──► up ──death──► finishing ──death──► down
-//	                └──death, without ./finish───────────┘
+//	     start          run has died            nothing is left
+//	down ─────► up ──────────────────► clearing ───────────────► finishing
+//	│ ▲                                   │ there is no finish       │ finish has died
+//	│ └───────────────────────────────────┴──────────────────────────┘
+//	│ svc -x
+//	▼
+//	over
 //
-// It is started when svc asks for it, and when it has died and is wanted up, but
-// never sooner than a second after its last start.
+// The supervisor starts the service when svc asks for it, and when the service has died and
+// is wanted up, but never sooner than a second after the last start. A process that a killed
+// supervisor has left puts the service into up, clearing or finishing at once.
+type phase uint8
+
+const (
+	unused    phase = iota // this place of the table is free
+	down                   // neither run nor finish runs
+	up                     // run runs
+	clearing               // run has died, and its death is not dealt with, or processes are left that it has started
+	finishing              // finish runs
+	over                   // svc -x is carried out: the caller may Forget the service
+)
+
+// A Service is a service directory and what its supervisor knows about it.
 type Service struct {
-	used bool
-	name bare.Text // the directory, as it was given
-	dir  int       // where its files are: a descriptor or bare.Cwd
+	name  bare.Text // the directory as it was given, for messages
+	place int32     // in the table of services
+	phase phase
+	files files
+	state service.State // what the lock file says for svstat and for the next supervisor
 
-	base     int // where the pipe is; of a log, the directory of its service
-	standard int // the standard descriptor that is an end of the pipe, or service.NoPipe
+	pid              int         // of run in the phase up, of finish in finishing, otherwise 0
+	pidfd            int         // of an adopted process its pidfd, or service.NoPidfd; -1 for a child, and without a process
+	reaped           int64       // deadline for the parent of a dead adopted process to reap it, since boot in ns; or 0
+	own              bool        // this supervisor has started run, rather than adopted it
+	killsDescendants bool        // flag-kill-descendants: the descendants of run are ended with it
+	left             bool        // in the phase clearing: descendants were told to end, and are still there
+	paused           bool        // svc -p has stopped run
+	since            tai64.Label // of the last start or death, for the status
 
-	lock, control, ok int // descriptors
-	pid               int // of run; 0 if that does not run
-	finishing         int // the pid of finish; likewise
-	process           int // a pidfd of the one that runs, if it was adopted; -1 for a child
-	ready             int // where it says that it is ready; -1 if it cannot any more
+	want  byte // service.WantUp, WantDown or WantOnce
+	start bool // to be started as soon as pace allows
+	whom  byte // who gets signals: + the process group, = the process, 0 as the directory says
+	pace  pace
 
-	want    byte // service.WantUp, WantDown or WantOnce
-	start   bool // it is to be started, as soon as it may be
-	paused  bool
-	done    bool // it is down, and its supervision has ended
-	group   bool // signals are for the process group: svc has said so
-	apart   bool // what it leaves is killed
-	own     bool // it was started by this supervisor
-	left    int  // how often that has been tried; 0 if it has left nothing
-	since   tai64.Label
-	started int64 // of the last start, since boot in ns; 0 if there was none
-	reaped  int64 // until when the parent of an adopted process that has died may take to reap it; likewise
-	retry   int64 // when a start that failed is tried again; likewise
-	delay   int64 // from one start to the next, in ns
-
-	state service.State // what others may know, and the next supervisor must
-
-	unpublished bool // the status could not be written
+	failed failures
 }
 
-// second is how long a service has had since its start before it is started again,
-// in nanoseconds.
+// files are the descriptors of a service. 0 stands for a file that is not open, as Begin has
+// occupied descriptors 0 to 2; ready has -1 for that.
+type files struct {
+	dir      int // the directory, or bare.Cwd
+	base     int // the directory that has the pipe: for a log, that of its service
+	standard int // no descriptor: service.NoPipe, PipeToLog or PipeOfLog
+
+	lock, control, ok int // in supervise
+	ready             int // our end of the readiness FIFO or pipe
+}
+
+// pace is what decides when a service may be started. Times are since boot, in nanoseconds.
+type pace struct {
+	started int64 // the last start; 0 if there was none
+	retry   int64 // no start before this time, after one that failed; or 0
+	delay   int64 // from one start to the next
+	brief   bool  // run lived no longer than delay the last time
+}
+
+// failures are what could not be written, and is tried again.
+type failures struct {
+	status bool // the status: every second
+	lock   bool // the lock file, which has been said
+	origin bool // what the records of the lock file belong to
+}
+
+// second is the least time between two starts of a service, in nanoseconds.
 const second = 1e9
+
+// close closes the files of a service.
+func (f *files) close() {
+	for _, fd := range [...]int{f.lock, f.ok, f.dir} {
+		if fd > 0 {
+			bare.Close(fd)
+		}
+	}
+	if f.base != f.dir && f.base > 0 {
+		bare.Close(f.base)
+	}
+}

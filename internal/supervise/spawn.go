@@ -1,43 +1,59 @@
 package supervise
 
 import (
+	"golang.org/x/sys/unix"
+
 	"catena/internal/bare"
 	"catena/internal/execchain"
 	"catena/internal/service"
 )
 
-// Spawn starts supervise, looked up in PATH, for a service of this directory, or for its
-// log if the standard descriptor that is an end of the pipe is service.PipeOfLog. It has
-// the pipe throughout: as a copy, until it has opened its own end.
+// Spawn starts supervise, which it looks up in PATH, for the service of a name in this
+// directory, or for its log if standard is service.PipeOfLog. supervise holds the pipe to the
+// log throughout: it inherits svscan's descriptor until it has opened its own. supervise
+// leads a session, so that a signal that the service sends to its process group does not
+// reach svscan.
 func Spawn(p *bare.Process, name string, standard int) (pid int, err bare.Errno) {
-	c := child{p: p, name: name, standard: standard}
-	return c.start()
+	c := child{order: order{kind: ofSupervise, p: &p.Speaker, name: name, standard: standard}}
+	pid, err = c.start()
+	c.report()
+	return pid, err
 }
 
-// becomeSupervisor execs supervise, with its end of the pipe.
-func (c *child) becomeSupervisor() bare.Exit {
-	p := c.p
+// becomeSupervisor execs supervise with its end of the pipe to the log.
+func (c *child) becomeSupervisor() bool {
 	if c.standard != service.NoPipe {
 		dir, err := bare.OpenDirectory(bare.Cwd, c.name)
 		if err == 0 {
-			err = service.JoinPipe(dir, c.standard)
+			err = service.JoinPipe(dir, c.standard, process.pipeReader)
 		}
 		if err != 0 {
-			return p.FatalErrno(err, "unable to open ", c.name, "/", service.Pipe)
+			return c.fail(toOpenPipe, err)
 		}
 	}
 	dir := c.name
 	if c.standard == service.PipeOfLog {
 		if err := bare.Chdir(c.name); err != 0 {
-			return p.FatalErrno(err, "unable to switch to ", c.name)
+			return c.fail(toSwitch, err)
 		}
 		dir = service.Log
 	}
-	Restore() // now: what was opened may be beyond the limit on open files
-	argv, ok := bare.NewWords("supervise", dir)
-	if !ok {
-		return p.NoMemory()
+	var path bare.Buffer
+	if len(dir) > 1 && dir[:2] == "--" { // the one kind of word that supervise takes for an option
+		path.Append("./")
+		if !path.Append(dir) {
+			return c.fail(toExecute, unix.ENOMEM)
+		}
+		dir = path.String()
 	}
-	err := execchain.Exec(p, argv)
-	return p.FatalErrno(err, "unable to start supervise ", c.name)
+	c.noSession = bare.Setsid()
+	Restore() // only now: JoinPipe may need a number beyond the limit that this restores
+	argv, ok := bare.NewWords("supervise", dir)
+	if process.sessions {
+		argv, ok = bare.NewWords("supervise", "-s", dir)
+	}
+	if !ok {
+		return c.fail(toExecute, unix.ENOMEM)
+	}
+	return c.fail(toExecute, execchain.Exec(execchain.Process(), argv))
 }

@@ -5,65 +5,96 @@ import (
 
 	"catena/internal/bare"
 	"catena/internal/execchain"
+	"catena/internal/service"
 )
 
 // Supervise starts the service of a directory and keeps it running.
 var Supervise = execchain.Tool{
 	Name:    "supervise",
+	Does:    "starts a service and keeps it running",
 	Usage:   "supervise: usage: supervise dir",
 	Misused: bare.Misused,
-	Help: `usage: supervise dir
+	Help: `usage: supervise [-s] dir
+  -s  give the service a session of its own
+Files in dir:
+  run                    the service: any program
+  down                   if it is there, the service is not started unasked
+  finish                 run when the service has ended
+  timeout-finish         milliseconds until finish gets KILL, 5000 without it
+  down-signal            what svc -d sends in place of TERM
+  timeout-kill           milliseconds from svc -d to KILL
+  notification-fd        the descriptor on which the service says that it is ready
+  flag-timeout-killpg    if it is there, that KILL is for the process group
+  max-restart-delay      milliseconds that the delay between starts may grow to
+  max-death-tally        how many deaths are kept
+  flag-kill-descendants  if it is there, the service leaves no process behind
+  flag-newsession        if it is there, the service has a session of its own
+  no-setsid              if it is there, it has none, even with -s
+  flag-signal-group      if it is there, signals are for the process group
+  supervise              what the supervisor and its clients need
 `,
-	Run:   supervise,
-	Stays: true,
+	Run:      supervise,
+	Stays:    true,
+	BareOnly: true,
 }
 
 func supervise(p *bare.Process) bare.Exit {
-	if p.Args.Len() != 2 {
+	// As in 0.76, a single word is the directory, even if it begins with a hyphen.
+	if p.Args.Len() == 3 && p.Args.At(1) == "-s" {
+		UseSessions()
+	}
+	if p.Args.Len() != 2 && !process.sessions {
 		return p.Usage()
 	}
-	if bare.HostSpawn != nil {
-		return p.Fatal("built without the early entry: build with go build -ldflags=-E=_rt0_catena")
-	}
-	dir := p.Args.At(1)
+	dir := p.Args.At(p.Args.Len() - 1)
 	if err := bare.Chdir(dir); err != 0 {
 		return p.FatalErrno(err, "unable to chdir to ", dir)
 	}
 	if exit := Begin(p); exit != bare.Continue {
 		return exit
 	}
-	place, exit := Add(p, bare.Keep(dir), bare.Cwd)
+	place, exit := Add(&p.Speaker, bare.Keep(dir), bare.Cwd, bare.Cwd, service.NoPipe)
 	if exit != bare.Continue {
 		return exit
 	}
 	for !Done(place) {
-		for i := range Wait(Act(p)) {
-			if e := Event(i); e.Kind == SignalEvent {
-				obey(p, place)
-			} else {
-				Handle(p, e)
+		n := Wait(Act(&p.Speaker, false))
+		for i := range n {
+			if Event(i).Kind == SignalEvent {
+				heedSignals(&p.Speaker, place)
+			}
+		}
+		reap(&p.Speaker)
+		for i := range n {
+			if e := Event(i); e.Kind != SignalEvent {
+				Handle(&p.Speaker, e)
 			}
 		}
 	}
 	return 0
 }
 
-// obey does what a signal to supervise asks for: TERM, or INT, stops the service and
-// then supervise. (daemontools' supervise dies and leaves its service alone.)
-func obey(p *bare.Process, place int) {
-	switch NextSignal() {
-	case unix.SIGCHLD:
-		// Every child that has ended: those of before the exec as well.
-		for {
-			pid, how := NextDead()
-			if pid == 0 {
-				return
-			}
-			if !Ended(p, pid, how) {
-				next = 0 // something that the service has left may be gone
-			}
+// heedSignals does what signals to supervise ask for. TERM and INT stop the service and then
+// supervise. (daemontools' supervise dies of them and leaves its service alone.)
+func heedSignals(p *bare.Speaker, place int) {
+	var list [4]bare.Arrived
+	for _, a := range list[:Signals(&list)] {
+		switch a.Signal {
+		case unix.SIGTERM, unix.SIGINT:
+			Stop(p, place)
+		case unix.SIGTSTP:
+			Suspend()
 		}
-	case unix.SIGTERM, unix.SIGINT:
-		Stop(p, place)
+	}
+}
+
+// reap reaps children that have ended. Some are no service's: children from before the exec
+// of supervise, and descendants of the service.
+func reap(p *bare.Speaker) {
+	for pid, how := NextDead(); pid != 0; pid, how = NextDead() {
+		if Ended(p, pid, how) {
+			return // the next start comes before a look for more of the dead
+		}
+		loop.next = 0 // act looks whether that was the last descendant of the service
 	}
 }

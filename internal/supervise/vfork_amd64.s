@@ -1,29 +1,28 @@
 #include "textflag.h"
 
-#define SYS_clone 56
-
-// func vfork(flags uintptr, c *child) (r int)
+// func vfork(call, first, second, third uintptr, c *child) (r int)
 //
-// The child's stack begins below the parent's frames, which it must not touch, and it
-// has nothing to return to: it calls become(c), which does not return.
-TEXT ·vfork(SB),NOSPLIT,$0-24
-	MOVQ	flags+0(FP), DI
-	MOVQ	c+8(FP), R12
-	LEAQ	-128(SP), SI
-	ANDQ	$~15, SI
-	XORL	DX, DX
+// call is the number of clone(2) or clone3(2), first to third are its arguments. They give the
+// child the stack pointer of its parent. The child moves that down, to where nothing of the
+// parent's is, and calls become(c), which does not return.
+TEXT ·vfork(SB),NOSPLIT,$0-48
+	MOVQ	call+0(FP), AX
+	MOVQ	first+8(FP), DI
+	MOVQ	second+16(FP), SI
+	MOVQ	third+24(FP), DX
+	MOVQ	c+32(FP), R12
 	XORL	R10, R10
 	XORL	R8, R8
-	MOVQ	$SYS_clone, AX
 	SYSCALL
 	TESTQ	AX, AX
 	JEQ	child
-	MOVQ	AX, r+16(FP)
+	MOVQ	AX, r+40(FP)
 	RET
 child:
 	XORPS	X15, X15
 	XORL	BP, BP
-	SUBQ	$32, SP
+	SUBQ	$160, SP
+	ANDQ	$~15, SP
 	MOVQ	R12, 0(SP)
 	CALL	·become(SB)
 	INT	$3

@@ -2,14 +2,22 @@
 
 package supervise
 
-import "catena/internal/bare"
+import (
+	"golang.org/x/sys/unix"
 
-// start makes the child, with a copy of everything: here supervise does not run before
-// the runtime, and so not at all.
+	"catena/internal/bare"
+)
+
+// start makes the child by an ordinary fork. This only has to compile: on these
+// architectures supervise refuses to run.
 func (c *child) start() (pid int, err bare.Errno) {
+	process.copied = true
 	pid, err = bare.Fork()
 	if err == 0 && pid == 0 {
 		become(c)
 	}
 	return pid, err
 }
+
+// startInto fails: there are no control groups for services here.
+func (c *child) startInto(int) (pid int, err bare.Errno) { return -1, unix.ENOSYS }

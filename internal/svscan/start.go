@@ -8,98 +8,111 @@ import (
 	"catena/internal/supervise"
 )
 
-// tend starts what is to run, stops what is to stop, and forgets what is gone. It
-// returns when there will be something to do again, since boot in nanoseconds, and
-// how many supervisors run.
-func tend(p *bare.Process, now int64) (next int64, left int) {
-	next = bare.Never
-	// Between so many starts it hears of what else happens; more where they take no time,
-	// or those that fail and are tried again would leave too little to new ones.
-	const few, short = 64, second / 20
-	starts, enough := 0, false
-	for i := range services.Len() {
-		e := services.At(i)
-		if !e.used {
-			continue
-		}
-		e.forgetDone()
-		switch {
-		case scan.stopped != 0:
-			next = min(next, stop(p, i, bare.SinceBoot())) // those before it may have taken long
-		case e.there && now < e.begin:
-			next = min(next, e.begin)
-		case e.there && enough:
-			next = now
-		case e.there:
-			next = min(next, startBoth(p, i, now))
-		case !e.of[main].running() && !e.of[log].running():
-			remove(e)
-			continue
-		}
-		if e.of[main].started == now {
-			starts++
-			enough = starts >= few && bare.SinceBoot() > now+short
-		}
-		for which := range e.of {
-			if s := &e.of[which]; s.running() || scan.stopped != 0 && !s.clear {
-				left++
-			}
-		}
-	}
-	return next, left
-}
+// How svscan starts supervisors.
 
-// forgetDone takes note of supervisors inside that were told to exit, and have.
-func (e *entry) forgetDone() {
-	for which := range e.of {
-		if s := &e.of[which]; s.pid == inside && supervise.Done(int(s.place)) {
-			supervise.Forget(int(s.place))
-			s.pid = 0
-		}
-	}
-}
-
-// prepare finds out whether a service has a log, and opens the pipe to it; false means
-// that it failed, which has been said, and is tried again later.
-func prepare(p *bare.Process, e *entry, now int64) bool {
-	if !e.known {
-		var err bare.Errno
-		if e.logged, err = bare.IsDirectory(bare.Cwd, e.dir(log)); err != 0 && err != unix.ENOENT {
-			p.WarnErrno(err, "unable to stat ", e.name(), "/log")
-			e.begin = now + again
-			return false
-		}
-		e.known = true
-	}
-	if e.logged && e.pipe < 0 && !openPipe(p, e) {
-		e.begin = now + again
+// prepare finds out whether a directory is a service and has a log, and opens the pipe to the
+// log. It returns false if the directory is no service, or if something has failed. It has said
+// what, and is called again later.
+func prepare(p *bare.Process, place int, now int64) bool {
+	e := table.services.At(place)
+	if !e.known && !getToKnow(p, place, now) {
 		return false
+	}
+	if e.logged && e.pipe.fd < 0 && !e.double && !openPipe(p, e) {
+		e.notBefore = now + again
+		return false
+	}
+	e.fine(ofPipe)
+	return true
+}
+
+// getToKnow is prepare but for the pipe.
+func getToKnow(p *bare.Process, place int, now int64) bool {
+	e := table.services.At(place)
+	if e.of[main].lacksRun {
+		return false
+	}
+	logged, err := bare.IsDirectory(bare.Cwd, e.dir(log))
+	if err != 0 && err != unix.ENOENT {
+		if e.isNews(ofLog, err) {
+			p.WarnErrno(err, "unable to stat ", e.dir(log))
+		}
+		e.notBefore = now + again
+		return false
+	}
+	e.fine(ofLog)
+	if !mayStart(p, place, main, now) {
+		return false
+	}
+	if !logged && e.came == 0 {
+		// svscan has only just begun, and many services are to be started first. A log that
+		// comes meanwhile is in time: the next start of the service is no sooner.
+		e.known = true
+		e.look = min(e.look, now+second)
+		return true
+	}
+	e.known, e.logged = true, logged
+	if keepLooking(p, place, now) { // once more: log may have come before the watch
+		e.logged, _ = bare.IsDirectory(bare.Cwd, e.dir(log))
 	}
 	return true
 }
 
-// startBoth starts what does not run of the supervisors of a service and its log.
+// startBoth starts the supervisors of a service and of its log, if they do not run. It returns
+// when the entry is due again.
 func startBoth(p *bare.Process, place int, now int64) int64 {
-	e := services.At(place)
-	if !prepare(p, e, now) {
-		return e.begin
+	if !prepare(p, place, now) {
+		if e := table.services.At(place); now < e.notBefore {
+			return e.notBefore
+		}
+		return table.services.At(place).look
 	}
 	next := start(p, place, main, now)
+	e := table.services.At(place)
 	if e.logged {
 		next = min(next, start(p, place, log, now))
 	}
-	return next
+	if e.join {
+		next = min(next, join(p, e, now))
+	}
+	if e.pipe.leaving {
+		next = min(next, leaveOldPipe(e, now))
+	}
+	return min(next, e.look)
 }
 
-// start starts a supervisor that does not run, at the earliest a second after its
-// last start, and returns when to look at it again.
+// join tells the supervisor of a service that the service has got a log: from its next start
+// on, the service writes to the log.
+func join(p *bare.Process, e *entry, now int64) int64 {
+	s := &e.of[main]
+	e.join = false
+	switch {
+	case !s.running(): // the next supervisor gets the pipe anyway
+	case s.pid == inside:
+		supervise.Tell(&scan.speaker, int(s.place), supervise.JoinLog)
+	default:
+		err := service.Tell(e.name(), supervise.JoinLog)
+		if (err == unix.ENXIO || err == unix.ENOENT) && now < s.started+again {
+			e.join = true // the supervisor has only just begun
+			return now + soon
+		}
+		if err != 0 {
+			p.WarnErrno(err, "unable to connect ", e.name(), " with its log")
+		}
+	}
+	return bare.Never
+}
+
+// start starts a supervisor that does not run, at the earliest a second after its last start.
+// If another process supervises the directory, start watches that process instead. It returns
+// when it has to be called again.
 func start(p *bare.Process, place, which int, now int64) int64 {
-	e := services.At(place)
+	e := table.services.At(place)
 	s := &e.of[which]
 	switch {
-	case s.pid > 0 || s.pid == inside:
+	case s.pid > 0 || s.pid == inside || s.lacksRun && halt.at == 0:
 		return bare.Never
-	case now < s.started+second && s.started > scan.stopped:
+	case now < s.started+second && s.started > halt.at:
 		return s.started + second
 	case s.pid == unknown && now < s.started+again:
 		return s.started + again
@@ -115,25 +128,66 @@ func start(p *bare.Process, place, which int, now int64) int64 {
 	case now < s.passing+patience:
 		return now + soon
 	default:
-		held = true // by one that puts no record there
-	}
-	s.started = now
-	if held {
-		if pidfd >= 0 && ours(pid) {
-			bare.Close(pidfd) // the directory has another name, which counts
-			s.pid = 0
-			return now + again
+		held = true // by an unrecorded service, or by a foreign supervisor, which writes no record
+		if s.pid != unknown {
+			p.Warn("waiting for the process that has ", dir, "/", service.Lock)
 		}
-		if pidfd < 0 || supervise.Watch(pidfd, bare.Event{Which: int32(place<<1 | which), Kind: anEnd}) != 0 {
-			s.pid = unknown
-			return now + again
-		}
-		s.pid, s.process = int32(pid), int32(pidfd)
-		return bare.Never
 	}
+	switch {
+	case held:
+		s.started, s.checked = now, false
+		return watchOther(place, which, pid, pidfd, now)
+	case halt.at != 0:
+		if service.SetExit(dir, s.stop.onlyEnds) == unix.EWOULDBLOCK {
+			return now + soon
+		}
+	case !mayStart(p, place, which, now):
+		return e.look
+	}
+	if !renewPipe(p, place, which, now) {
+		return now + again
+	}
+	s.started, s.checked = now, false
+	return launch(p, place, which, now)
+}
+
+// watchOther watches a supervisor that has been found running, if pidfd tells which process it
+// is. The supervisor may be svscan's own: then the directory has another name.
+func watchOther(place, which, pid, pidfd int, now int64) int64 {
+	e := table.services.At(place)
+	s := &e.of[which]
+	e.join = e.join || which == main && e.logged // this supervisor may not know of the log
+	if pidfd >= 0 && ours(pid) {
+		bare.Close(pidfd)
+		s.pid = 0
+		if which == main || !e.of[main].running() && hasOtherName(place) {
+			e.double = true
+			e.closePipe() // or the log would not come to its end when the other name's is closed
+		}
+		return now + again
+	}
+	if pidfd < 0 || supervise.Watch(pidfd, bare.Event{Which: int32(place<<1 | which), Kind: anEnd}) != 0 {
+		if pidfd >= 0 {
+			bare.Close(pidfd)
+		}
+		s.pid = unknown
+		return now + again
+	}
+	s.pid, s.process = int32(pid), int32(pidfd)
+	if which == log && readsRemovedPipe(pid) {
+		e.pipe.leave(bare.Never)
+	}
+	return bare.Never
+}
+
+// launch makes svscan itself the supervisor, or starts a supervise process. If that has failed,
+// it returns when start is to try again.
+func launch(p *bare.Process, place, which int, now int64) int64 {
+	e := table.services.At(place)
+	s := &e.of[which]
 	s.pid = 0
-	if scan.one && !setApart(dir) {
-		place, room := take(&asSupervise, e, which)
+	if scan.one && !needsOwnSupervisor(e.dir(which)) {
+		place, room := superviseInside(&scan.speaker, e, which)
 		switch {
 		case place >= 0:
 			s.pid, s.place = inside, int32(place)
@@ -151,14 +205,25 @@ func start(p *bare.Process, place, which int, now int64) int64 {
 	return bare.Never
 }
 
-// ours tells whether a supervisor is one of svscan's: itself, or a child.
+// hasOtherName reports whether another entry is of the same directory.
+func hasOtherName(place int) bool {
+	id := table.services.At(place).id
+	for i := range table.services.Len() {
+		if e := table.services.At(i); i != place && e.used && e.id == id {
+			return true
+		}
+	}
+	return false
+}
+
+// ours reports whether a supervisor is svscan itself or a child of svscan.
 func ours(pid int) bool {
 	if pid == bare.Getpid() {
 		return true
 	}
-	for i := range services.Len() {
-		for which := range services.At(i).of {
-			if s := &services.At(i).of[which]; int(s.pid) == pid && s.process < 0 {
+	for i := range table.services.Len() {
+		for which := range table.services.At(i).of {
+			if s := &table.services.At(i).of[which]; int(s.pid) == pid && s.process < 0 {
 				return true
 			}
 		}
@@ -166,18 +231,18 @@ func ours(pid int) bool {
 	return false
 }
 
-// setApart tells whether a service needs a supervisor of its own, to which what it
-// leaves behind comes.
-func setApart(dir string) bool {
-	return bare.Exists(bare.Cwd, path(dir, "/"+service.KillDescendants)) == 0
+// needsOwnSupervisor reports whether a service needs a supervise process even with -1: one that
+// becomes the parent of all that the service leaves behind.
+func needsOwnSupervisor(dir string) bool {
+	return bare.Exists(bare.Cwd, bare.Join(dir, service.KillDescendants)) == 0
 }
 
-// take makes svscan the supervisor of a service or a log, and returns its place. -1 is a
-// failure, which has been said; or, if room is false, there is none for its files, and a
-// process of its own is to supervise it.
-func take(p *bare.Process, e *entry, which int) (place int, room bool) {
-	name := e.name()
-	dir, err := bare.OpenDirectory(bare.Cwd, name)
+// superviseInside makes svscan itself the supervisor of a service or a log, and returns its place
+// in the table of package supervise. If place is -1 and room is true, superviseInside has failed
+// and has said so. If room is false, svscan cannot open enough files, and a supervise process must
+// do.
+func superviseInside(p *bare.Speaker, e *entry, which int) (place int, room bool) {
+	dir, err := bare.OpenDirectory(bare.Cwd, e.name())
 	if err == unix.EMFILE {
 		return -1, false
 	}
@@ -189,44 +254,20 @@ func take(p *bare.Process, e *entry, which int) (place int, room bool) {
 		bare.Close(dir)
 		return -1, false
 	}
-	exit := bare.Failed
-	switch {
-	case which == log:
-		var base int
-		base, dir, err = dir, -1, 0
+	base := dir
+	if which == log {
 		if dir, err = bare.OpenDirectory(base, service.Log); err != 0 {
 			bare.Close(base)
 			p.FatalErrno(err, "unable to chdir to ", e.dir(log))
 			return -1, true
 		}
-		place, exit = supervise.AddLog(p, bare.Keep(e.dir(log)), base, dir)
-	case e.logged:
-		place, exit = supervise.AddToLog(p, bare.Keep(name), dir)
-	default:
-		place, exit = supervise.Add(p, bare.Keep(name), dir)
 	}
+	place, exit := supervise.Add(p, bare.Keep(e.dir(which)), base, dir, e.standard(which))
 	if exit != bare.Continue {
 		return -1, true
 	}
 	return place, true
 }
 
-// openPipe opens the FIFO between a service and its log, for both ends, so that it
-// lives as long as svscan does.
-func openPipe(p *bare.Process, e *entry) bool {
-	dir, err := bare.OpenDirectory(bare.Cwd, e.name())
-	fd := -1
-	if err == 0 {
-		fd, err = service.OpenPipe(dir)
-		bare.Close(dir)
-	}
-	if err != 0 {
-		p.WarnErrno(err, "unable to open ", e.name(), "/", service.Pipe)
-		return false
-	}
-	e.pipe = int32(fd)
-	return true
-}
-
-// soon is when svscan looks again at what changes in a moment.
+// soon is how long svscan waits before it looks again at what changes in a moment.
 const soon = second / 20

@@ -8,16 +8,50 @@ import (
 	"catena/internal/supervise"
 )
 
-// patience is how long svscan waits when it stops: for a supervisor to begin, and for a
-// log to end by itself.
+// The stop: services first, then their logs, and no line in a pipe is lost.
+
+// patience is how long svscan waits, when it stops, for a supervisor to begin and for a log to
+// end by itself.
 const patience = 5 * second
 
-// stop tells the supervisor of a service to stop it and exit, and when it has, that
-// of its log. The log then has what is left in the pipe to read, and its end, and is
-// terminated only if it does not end by itself. Stop returns when to look at the
-// service again.
+// stopping is what svscan knows of a supervisor while svscan stops. Its phases:
+//
+//	atWork ──told──► toldToEnd ──has exited 0──► isOver
+//	   │              │   ▲                       ▲ │
+//	 death          death │ another, for what     │ │ a log has more to read:
+//	   ▼              ▼   │ is left, is told      │ │ back to atWork
+//	   └────────► hasDied ┴────nothing is left────┘ ▼
+//
+// A supervisor that was started for what is left stays in hasDied until it is told.
+type stopping struct {
+	phase     phase
+	toldAgain bool  // it was told once more, because it wanted the service up
+	onlyEnds  bool  // the next one is to deal with what was left, and to start nothing
+	forced    bool  // it got TERM, and its log may have read nothing
+	killed    bool  // force has killed its process
+	hadTime   bool  // its log has had patience to read the rest, before svscan told it to end
+	since     int64 // since when it is toldToEnd or hasDied, since boot in ns
+}
+
+type phase uint8
+
+const (
+	atWork    phase = iota // it was not told, whether it runs or not
+	toldToEnd              // and has not ended
+	hasDied                // and may have left something to deal with
+	isOver                 // it does not run, and has left nothing to deal with
+)
+
+func (s *supervisor) isTold() bool { return s.stop.phase == toldToEnd }
+
+func (s *supervisor) noteTold(now int64) { s.stop.phase, s.stop.since = toldToEnd, now }
+
+// stop tells the supervisor of a service to stop the service and exit. When it has, stop tells
+// the supervisor of the log to start the log no more, and to exit when it ends. The log reads
+// what is left in the pipe and comes to the end of its input. stop terminates the log only if
+// it does not end by itself. It returns when it has to be called again.
 func stop(p *bare.Process, place int, now int64) int64 {
-	e := services.At(place)
+	e := table.services.At(place)
 	s, l := &e.of[main], &e.of[log]
 	if e.other {
 		return stopOther(e, now)
@@ -27,133 +61,189 @@ func stop(p *bare.Process, place int, now int64) int64 {
 		e.known = true
 	}
 	resume(p, place, main, now)
-	if e.logged && e.pipe < 0 && !e.ending && s.running() {
-		e.ending = !openPipe(p, e) // nobody else may have it
+	if e.logged && e.pipe.phase == closed && s.running() && !openPipe(p, e) { // svscan may be the only holder of the pipe
+		e.pipe.phase = refused
 	}
 	if e.logged {
 		resume(p, place, log, now)
-	} else {
-		l.clear = !l.running()
+	} else if !l.running() {
+		l.stop.phase = isOver
 	}
 	if s.running() {
 		tell(s, e.name(), "dx", now)
+	}
+	if s.running() || s.stop.phase != isOver {
+		readOn(p, place, now)
 		return now + soon
 	}
-	if !s.clear {
-		return now + soon
-	}
-	if !l.running() && l.clear {
+	if !l.running() && l.stop.phase == isOver {
 		finishReading(p, place, now)
 	}
 	if !l.running() {
-		if !l.clear {
+		if l.stop.phase != isOver {
 			return now + soon
 		}
 		return bare.Never
 	}
 	dir := e.dir(log)
-	if l.told != 0 && now >= l.told+patience {
-		l.told = 0
+	if l.isTold() && now >= l.stop.since+patience {
+		l.stop.phase, l.stop.hadTime = atWork, true
 		tell(l, dir, "dx", now)
 	} else {
 		tell(l, dir, "ox", now)
 	}
-	// Afterwards: a log that has come to the end before it is told so would be
-	// started once more, for nothing.
-	if e.pipe >= 0 && l.told != 0 && !e.ending {
-		e.ending = endPipe(e)
+	// After the command: if the log came to the end of its input before that, its supervisor
+	// would start it once more, for nothing.
+	if e.pipe.phase == held && l.isTold() {
+		endPipe(e)
 	}
 	return now + soon
 }
 
-// finishReading starts a log once more that has died before it had read everything, for
-// as long as it reads something.
-func finishReading(p *bare.Process, place int, now int64) {
-	e := services.At(place)
+// readOn starts the supervisor of a log once more if both have died while the service still
+// runs. The service may wait for room in the pipe.
+func readOn(p *bare.Process, place int, now int64) {
+	e := table.services.At(place)
 	l := &e.of[log]
-	if e.pipe < 0 {
+	if e.pipe.fd < 0 || l.running() || l.stop.phase != isOver || lastTurn(now) {
 		return
 	}
-	unread := bare.Unread(int(e.pipe))
-	if e.until == 0 {
-		e.until = now + patience
+	l.stop.phase, l.stop.onlyEnds = atWork, false
+	start(p, place, log, now)
+}
+
+// finishReading starts the supervisor of a log once more if both have died and something is
+// left in the pipe. It does so again for as long as the log reads something.
+func finishReading(p *bare.Process, place int, now int64) {
+	e := table.services.At(place)
+	l := &e.of[log]
+	if e.pipe.fd < 0 {
+		return
 	}
-	if unread > 0 && (unread == e.unread || now >= e.until) {
+	unread := bare.Unread(int(e.pipe.fd))
+	if unread > 0 && now < l.started+second && l.started > halt.at && !lastTurn(now) {
+		l.stop.phase = atWork
+		return // start would not start it yet
+	}
+	if e.pipe.until == 0 {
+		e.pipe.until = now + patience
+	}
+	if l.stop.forced || unread != e.pipe.unread {
+		e.pipe.idle = 0
+	}
+	// A log may be killed each time before it has read anything, or may need longer each time
+	// than a supervisor has to begin. What the service has left behind may write for ever: then
+	// the log is started once more, and no oftener.
+	const tries = 3
+	stuck := l.stop.hadTime && unread == e.pipe.unread // its disk is full, perhaps
+	if unread > 0 && (stuck || e.pipe.idle >= tries || e.pipe.vain >= tries || now >= e.pipe.until || lastTurn(now)) {
 		p.Warn(e.dir(log), " has not read everything")
 		unread = 0
 	}
 	if unread == 0 {
-		bare.Close(int(e.pipe))
-		e.pipe = -1
+		e.closePipe()
 		return
 	}
-	l.told, l.clear = 0, false
+	endless := e.pipe.phase == ending && bare.HasWriter(int(e.pipe.fd)) // asked before start, whose child opens the pipe for writing
+	l.stop.phase, l.stop.onlyEnds = atWork, false
 	if start(p, place, log, now); l.running() {
-		e.unread, e.until = unread, 0
+		e.pipe.idle++
+		if endless {
+			e.pipe.vain = tries
+		} else if l.stop.forced {
+			e.pipe.vain++
+		}
+		e.pipe.unread, e.pipe.until, l.stop.forced, l.stop.hadTime = unread, 0, false, false
 	}
 }
 
-// endPipe opens the pipe to a log for reading only, and closes its other end: what is in
-// it is kept, and the log reads its end. False means that it could not be opened.
-func endPipe(e *entry) bool {
-	dir, err := bare.OpenDirectory(bare.Cwd, e.name())
-	if err != 0 {
-		return false
-	}
-	fd, err := bare.OpenAt(dir, service.Pipe, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	bare.Close(dir)
-	if err != 0 {
-		return false
-	}
-	bare.Close(int(e.pipe))
-	e.pipe = int32(fd)
-	return true
-}
-
-// resume starts a supervisor while everything stops, if one that was killed, by now or
-// before svscan was started, has left a process that is to be stopped.
+// resume looks, while svscan stops, what a killed supervisor has left. If that is a process to
+// stop, or a death to deal with, resume starts a supervisor for it. If only a death is left and
+// no supervisor can be started, resume gives up after a while.
 func resume(p *bare.Process, place, which int, now int64) {
-	e := services.At(place)
+	e := table.services.At(place)
 	s := &e.of[which]
-	if s.running() || s.clear {
+	if s.running() || s.stop.phase == isOver {
 		return
 	}
-	if s.clear = !service.Left(e.dir(which), supervise.Boot()); s.clear {
+	runs, undone, err := service.Left(e.dir(which), supervise.Boot())
+	if err != 0 {
+		p.WarnErrno(err, "unable to tell whether ", e.dir(which), " still runs by its lock")
+	}
+	if s.stop.phase != hasDied {
+		s.stop.phase, s.stop.toldAgain, s.stop.since = hasDied, false, now
+	}
+	if undone && (now >= s.stop.since+patience || lastTurn(now)) {
+		if followsDeath(e.dir(which)) {
+			p.Warn("unable to deal with the death of ", e.dir(which))
+		}
+		undone = false
+	}
+	if !runs && !undone {
+		s.stop.phase = isOver
 		return
 	}
-	if which == log && e.pipe < 0 && !openPipe(p, e) {
+	if lastTurn(now) {
 		return
 	}
-	s.told = 0
+	s.stop.onlyEnds = true
 	start(p, place, which, now)
 }
 
-// stopOther stops what runs of a service whose name another one has by now.
+// followsDeath reports whether a supervisor has more to do after a death of the service than to
+// note the death.
+func followsDeath(dir string) bool {
+	return bare.Exists(bare.Cwd, bare.Join(dir, service.Finish)) != unix.ENOENT || needsOwnSupervisor(dir)
+}
+
+// stopOther stops the service, and then the log, of a directory whose name another directory
+// has by now.
 func stopOther(e *entry, now int64) int64 {
-	for which := range e.of {
-		s := &e.of[which]
-		if s.running() && s.told == 0 {
-			s.terminate()
-			s.told = now
-		}
-		s.clear = !s.running()
-	}
-	return bare.Never
-}
-
-// terminate tells a supervisor to stop its service and exit where its directory is out
-// of reach. Ours takes TERM for that.
-func (s *supervisor) terminate() {
+	s, l := &e.of[main], &e.of[log]
 	switch {
+	case s.running():
+		s.tellThere("dx", now)
+	case l.running() && l.isTold() && now >= l.stop.since+patience:
+		l.stop.phase = atWork
+		l.tellThere("dx", now)
+	case l.running():
+		l.tellThere("ox", now)
+	}
+	if !s.running() {
+		e.closePipe() // or the log would not come to the end of its input
+	}
+	next := int64(bare.Never)
+	for which := range e.of {
+		if s := &e.of[which]; s.running() {
+			next = now + soon
+		} else {
+			s.stop.phase = isOver
+		}
+	}
+	return next
+}
+
+// tellThere gives commands to a supervisor by way of its working directory, as its directory
+// has no name here. If nobody reads them there, the supervisor gets TERM, which supervise takes
+// for "dx".
+func (s *supervisor) tellThere(commands string, now int64) {
+	if s.isTold() {
+		return
+	}
+	s.noteTold(now)
+	switch {
+	case s.pid == unknown: // nothing tells where it is
+		s.pid = 0
 	case s.pid == inside:
-		supervise.Stop(&asSupervise, int(s.place))
-	case s.pid > 0:
-		bare.Kill(int(s.pid), int(unix.SIGTERM))
+		supervise.Tell(&scan.speaker, int(s.place), commands)
+	case service.Tell(inProc(int(s.pid), "/cwd"), commands) != 0:
+		s.signal(unix.SIGTERM)
+		s.stop.forced = true
 	}
 }
 
-// holder is the supervisor that has the lock of a directory; 0 if there is none, or if it
-// cannot be told which one.
+// holder returns the pid of the supervisor that has the lock of a directory; 0 if there is
+// none, or if nothing tells which process it is.
 func holder(dir string) (pid int) {
 	_, pid, pidfd := service.Supervisor(dir, supervise.Boot())
 	if pidfd < 0 {
@@ -163,52 +253,56 @@ func holder(dir string) (pid int) {
 	return pid
 }
 
-// wantsUp tells whether the supervisor, of catena's, says that the service is wanted up.
+// wantsUp reports whether this supervisor has the lock of the directory and wants the service
+// up, and so has not heard that it is to exit. The status comes first, because it mostly answers.
 func (s *supervisor) wantsUp(dir string) bool {
-	if holder(dir) != int(s.pid) {
-		return false
-	}
 	fd, err := bare.OpenDirectory(bare.Cwd, dir)
 	if err != 0 {
 		return false
 	}
 	status, ok, _ := service.ReadStatus(fd)
+	// On a full disk the status stays as it was. The state in the lock file can still be
+	// written.
+	wants := ok && status.Want == service.WantUp && !service.IsToExit(fd)
 	bare.Close(fd)
-	return ok && status.Want == service.WantUp
+	return wants && holder(dir) == int(s.pid)
 }
 
-// waits tells that somebody else has the lock of the directory, which the supervisor may
-// be waiting for: two of them are started for a directory that has two names.
+// waits reports whether another supervisor has the lock that this one waits for. If a directory
+// has two names, svscan starts two supervisors for it.
 func (s *supervisor) waits(dir string) bool {
 	other := holder(dir)
 	return other != 0 && s.pid > 0 && other != int(s.pid)
 }
 
-// tell gives a supervisor commands, once it takes them.
+// tell gives commands to a supervisor, once. It waits for a supervisor that has only just begun.
 func tell(s *supervisor, dir, commands string, now int64) {
-	if s.told != 0 && now >= s.told+patience && s.wantsUp(dir) {
-		s.told = 0 // another one was told, which had the lock before
+	// A supervisor may take a while to begin, from when it was started. If svscan terminated it
+	// before that, its log would end and have read nothing.
+	begins := now < max(halt.at, s.started)+patience
+	if s.isTold() && now >= s.stop.since+patience && !s.stop.toldAgain && s.wantsUp(dir) {
+		s.stop.phase, s.stop.toldAgain = atWork, true // another supervisor, which had the lock before, took the commands
 	}
 	switch {
-	case s.told != 0:
+	case s.isTold():
 	case s.pid == inside:
-		supervise.Tell(&asSupervise, int(s.place), commands)
-		s.told = now
-	case now < scan.stopped+patience && s.waits(dir):
+		supervise.Tell(&scan.speaker, int(s.place), commands)
+		s.noteTold(now)
+	case begins && s.waits(dir):
 	default:
 		switch service.Tell(dir, commands) {
 		case 0:
-			s.told = now
+			s.noteTold(now)
 		case unix.ENXIO, unix.ENOENT:
-			// It may have only just begun: then again, soon. Or it has another directory.
-			if is, err := bare.IsDirectory(bare.Cwd, dir); is && err == 0 && now < scan.stopped+patience {
+			// The supervisor may have only just begun: then stop tries again soon. Or its
+			// directory has another name.
+			if is, err := bare.IsDirectory(bare.Cwd, dir); is && err == 0 && begins {
 				break
 			}
 			fallthrough
 		default:
 			if s.pid != unknown {
-				s.terminate()
-				s.told = now
+				s.tellThere(commands, now)
 			}
 		}
 	}

@@ -5,24 +5,30 @@ import (
 	"catena/internal/service"
 )
 
-// An entry is a service that svscan has seen, with the supervisors of it and of its
-// log.
+// The table of entries, and the indexes that find an entry by its name or by its watch.
+
+// An entry is a name of the directory, mostly that of a service, with the supervisors of the
+// service and of its log.
 type entry struct {
-	used   bool
-	there  bool // its directory is there
-	other  bool // and another one has its name by now
-	id     bare.Identity
-	seen   bool  // by the scan that is under way
-	known  bool  // whether it has a log directory
-	logged bool  // and has one
-	begin  int64 // before which it is not looked into, since boot in ns
-	pipe   int32 // both ends of the pipe to the log; -1 if there is none
-	ending bool  // it is for reading only, so that the log comes to its end
-	unread int32 // what was in it when the log was started for the rest, in bytes
-	until  int64 // when to give up starting it, since boot in ns; 0 if it is not to be started
-	of     [2]supervisor
-	size   uint8       // of the name
-	path   bare.Buffer // the name and "/log"; the next entry in this place uses it again
+	used      bool          // false: this place of the table is free
+	there     bool          // there is a directory of this name
+	other     bool          // another directory has the name by now, while a supervisor runs in this one
+	link      bool          // the name may be a symbolic link
+	seen      bool          // readNames has met the name
+	known     bool          // it is a service, and logged is known
+	logged    bool          // it has a log
+	join      bool          // the supervisor of the service is to be told of the log
+	double    bool          // its service runs under another name of the directory, whose entry has the pipe open
+	size      uint8         // of the name within path
+	said      uint16        // the last message about what is wrong with it: see isNews
+	id        bare.Identity // of the directory
+	look      int64         // when the name is looked at, since boot in ns
+	since     int64         // the first of the changes that put look off, likewise; 0 if there are none
+	came      int64         // when the name came, likewise; 0 if it was there before svscan
+	notBefore int64         // nothing is started before this time, after a failure; likewise
+	path      bare.Buffer   // the name and "/log"; the next entry in this place uses the memory again
+	of        [2]supervisor
+	pipe      pipe
 }
 
 // The supervisors of an entry.
@@ -31,28 +37,35 @@ const (
 	log
 )
 
-// supervisor is a process that svscan keeps alive, or a part of svscan itself.
+// A supervisor is a process that svscan keeps running, or a service of svscan's own table.
 type supervisor struct {
-	pid     int32 // 0 if it does not run, or unknown, or inside
-	process int32 // a pidfd, of one that was found running; -1 otherwise
-	place   int32 // in package supervise, of one that is inside
-	started int64 // since boot in ns
-	passing int64 // since when somebody has its lock who is no supervisor, likewise; or 0
-	told    int64 // when it was told to stop, likewise; 0 if it was not
-	clear   bool  // while everything stops: it has left no process
+	pid      int32  // its pid, or unknown, or inside; 0 if it does not run
+	process  int32  // the pidfd of a supervisor that was found running; -1 for others
+	place    int32  // if it is inside: its place in the table of package supervise
+	watch    int32  // the number of the watch of its directory, or deaf; 0 if there is none
+	starts   uint32 // if it is inside: starts of its service when svscan last compared the pipe
+	noise    uint8  // events of the watch that did not matter
+	checked  bool   // mayStart has found a run, for the next start
+	lacksRun bool   // there is no run: svscan waits for one
+	said     bool   // svscan has said that there is no run
+	started  int64  // when it was started last, since boot in ns
+	passing  int64  // first sight of a lock holder without a live record, likewise; or 0
+	stop     stopping
 }
 
-// What stands for a pid.
+// What stands in place of a pid.
 const (
-	unknown = -1 // it holds its lock and cannot be watched
-	inside  = -2 // it is svscan
+	unknown = -1 // it has the lock, and svscan cannot watch it
+	inside  = -2 // it is svscan itself
 )
 
 func (s *supervisor) running() bool { return s.pid != 0 }
 
+func isUsed(e *entry) bool { return e.used }
+
 func (e *entry) name() string { return e.path.String()[:e.size] }
 
-// dir is the directory of the service, or of its log.
+// dir returns the path of the directory of the service, or of its log.
 func (e *entry) dir(which int) string {
 	if which == log {
 		return e.path.String()
@@ -60,7 +73,7 @@ func (e *entry) dir(which int) string {
 	return e.name()
 }
 
-// standard is the end of the pipe that the supervisor of the service, or of its log, gets.
+// standard returns which end of the pipe the supervisor of the service, or of its log, gets.
 func (e *entry) standard(which int) int {
 	switch {
 	case !e.logged:
@@ -71,90 +84,165 @@ func (e *entry) standard(which int) int {
 	return service.PipeToLog
 }
 
-// services is every service that has been seen, in places that are used again.
-var services bare.Table[entry]
-
-// places finds a name's place, plus one: a hash table with open addressing, at
-// least twice as long as services.
-var places bare.Table[uint32]
-
-// hash is FNV-1a.
-func hash(name string) uint32 {
-	h := uint32(2166136261)
-	for i := range len(name) {
-		h = (h ^ uint32(name[i])) * 16777619
-	}
-	return h
+// table has the entries. Each entry in use is in names; each of its supervisors is in watched
+// exactly if the number of its watch is above 0. A place never changes, but what At returns is
+// good only until the next add.
+var table struct {
+	services bare.Table[entry] // add uses free places again
+	names    index             // of places, by the names of the entries
+	watched  index             // of place<<1 | main or log, by the numbers of watches
 }
 
-// find is the entry of a name, or nil.
-func find(name string) *entry {
-	if places.Len() == 0 {
-		return nil
-	}
-	for i := int(hash(name)) & (places.Len() - 1); *places.At(i) != 0; i = (i + 1) & (places.Len() - 1) {
-		if e := services.At(int(*places.At(i)) - 1); !e.other && e.name() == name {
-			return e
-		}
-	}
-	return nil
+// An index is a hash table with open addressing. It has at least two slots for each number that
+// it holds.
+type index struct {
+	slots bare.Table[uint32] // a number plus one, or 0
+	n     int                // how many numbers it holds
 }
 
-// free is a place below which there is none that is free.
-var free int
+func hash(name string) uint32 { return uint32(bare.Hash(bare.HashStart, name)) }
 
-// add makes an entry; nil means that there is no memory.
-func add(name string, id bare.Identity) *entry {
-	for free < services.Len() && services.At(free).used {
-		free++
+// hashWatch spreads the numbers of watches, which inotify counts up.
+func hashWatch(watch int32) uint32 { return uint32(watch) * 2654435769 >> 7 }
+
+// first returns the first slot for a hash. The index must have slots.
+func (x *index) first(hash uint32) int { return int(hash) & (x.slots.Len() - 1) }
+
+func (x *index) next(slot int) int { return (slot + 1) & (x.slots.Len() - 1) }
+
+// home returns the slot where a number of the index would be if all others were free.
+func (x *index) home(what uint32) int {
+	if x == &table.names {
+		return x.first(hash(table.services.At(int(what)).name()))
 	}
-	place := free
-	if !services.Grow(place + 1) {
-		return nil
-	}
-	if 2*services.Len() > places.Len() {
-		if !places.Grow(max(64, 2*places.Len())) {
-			return nil
+	return x.first(hashWatch(table.services.At(int(what >> 1)).of[what&1].watch))
+}
+
+// insert adds a number to the index. It returns false if there is no memory.
+func (x *index) insert(what uint32) bool {
+	if old := x.slots.Len(); 2*(x.n+1) > old {
+		if !x.slots.Grow(max(64, 2*old)) {
+			return false
 		}
-		rehash()
+		x.rebuild(what)
 	}
-	e := services.At(place)
+	x.n++
+	x.put(what)
+	return true
+}
+
+func (x *index) put(what uint32) {
+	slot := x.home(what)
+	for *x.slots.At(slot) != 0 {
+		slot = x.next(slot)
+	}
+	*x.slots.At(slot) = what + 1
+}
+
+// rebuild fills the slots anew, after they have grown, with all numbers except but.
+func (x *index) rebuild(but uint32) {
+	for i := range x.slots.Len() {
+		*x.slots.At(i) = 0
+	}
+	for i := range table.services.Len() {
+		e := table.services.At(i)
+		if x == &table.names && e.used && uint32(i) != but {
+			x.put(uint32(i))
+		}
+		for which := range e.of {
+			what := uint32(i<<1 | which)
+			if x == &table.watched && e.of[which].watch > 0 && what != but {
+				x.put(what)
+			}
+		}
+	}
+}
+
+// remove takes a number out of the index, and moves those up that would no longer be found.
+func (x *index) remove(what uint32) {
+	if x.slots.Len() == 0 {
+		return
+	}
+	slot := x.home(what)
+	for *x.slots.At(slot) != what+1 {
+		if *x.slots.At(slot) == 0 {
+			return
+		}
+		slot = x.next(slot)
+	}
+	x.n--
+	hole := slot
+	for slot = x.next(slot); *x.slots.At(slot) != 0; slot = x.next(slot) {
+		home, mask := x.home(*x.slots.At(slot)-1), x.slots.Len()-1
+		if (slot-home)&mask >= (slot-hole)&mask {
+			*x.slots.At(hole) = *x.slots.At(slot)
+			hole = slot
+		}
+	}
+	*x.slots.At(hole) = 0
+}
+
+// find returns the place of a name, or -1.
+func find(name string) int {
+	if table.names.n == 0 {
+		return -1
+	}
+	for slot := table.names.first(hash(name)); *table.names.slots.At(slot) != 0; slot = table.names.next(slot) {
+		place := int(*table.names.slots.At(slot)) - 1
+		if e := table.services.At(place); !e.other && e.name() == name {
+			return place
+		}
+	}
+	return -1
+}
+
+// findOther returns the place of the directory id if it had the name before, or -1.
+func findOther(name string, id bare.Identity) int {
+	for slot := table.names.first(hash(name)); *table.names.slots.At(slot) != 0; slot = table.names.next(slot) {
+		place := int(*table.names.slots.At(slot)) - 1
+		if e := table.services.At(place); e.other && e.id == id && e.name() == name {
+			return place
+		}
+	}
+	return -1
+}
+
+// add makes an entry and returns its place, or -1 if there is no memory. It may move the other
+// entries.
+func add(name string, now int64) int {
+	place := bare.FreePlace(&table.services, isUsed)
+	if !table.services.Grow(place + 1) {
+		return -1
+	}
+	e := table.services.At(place)
 	path := e.path
 	path.Cut(0)
 	if !path.Append(name) || !path.Append("/"+service.Log) {
-		return nil
+		return -1
 	}
-	*e = entry{used: true, there: true, id: id, size: uint8(len(name)), path: path, pipe: -1}
+	*e = entry{used: true, size: uint8(len(name)), path: path, pipe: pipe{fd: -1}, look: bare.Never, came: now}
 	e.of[main].process, e.of[log].process = -1, -1
-	insert(place)
-	return e
+	if !table.names.insert(uint32(place)) {
+		*e = entry{path: path}
+		return -1
+	}
+	return place
+}
+
+// renew makes an entry one that has not been looked at, of the same name.
+func (e *entry) renew(place int) {
+	e.closePipe()
+	unwatch(place, main)
+	unwatch(place, log)
+	*e = entry{used: true, link: e.link, seen: e.seen, came: e.came, size: e.size, path: e.path, pipe: pipe{fd: -1}, look: bare.Never}
+	e.of[main].process, e.of[log].process = -1, -1
 }
 
 // remove forgets an entry.
-func remove(e *entry) {
-	if e.pipe >= 0 {
-		bare.Close(int(e.pipe))
-	}
+func remove(place int) {
+	e := table.services.At(place)
+	table.names.remove(uint32(place))
+	e.renew(place)
 	*e = entry{path: e.path}
-	free = 0
-	rehash()
-}
-
-func rehash() {
-	for i := range places.Len() {
-		*places.At(i) = 0
-	}
-	for i := range services.Len() {
-		if services.At(i).used {
-			insert(i)
-		}
-	}
-}
-
-func insert(place int) {
-	i := int(hash(services.At(place).name())) & (places.Len() - 1)
-	for *places.At(i) != 0 {
-		i = (i + 1) & (places.Len() - 1)
-	}
-	*places.At(i) = uint32(place) + 1
+	table.services.Free(place)
 }

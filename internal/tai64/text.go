@@ -1,9 +1,12 @@
 package tai64
 
+// Labels as text.
+
 // TextSize is the length of a label in text: an @ and two digits for each byte.
 const TextSize = 1 + 2*Size
 
-// PutText writes a label into b as tai64n(8) has it. b must have room for TextSize bytes.
+// PutText writes a label into b, as tai64n(8) describes it. b must have room for TextSize
+// bytes.
 func (l Label) PutText(b []byte) {
 	const hex = "0123456789abcdef"
 	b[0] = '@'
@@ -14,7 +17,7 @@ func (l Label) PutText(b []byte) {
 	}
 }
 
-// ReadText reads the label that a text begins with; ok is false if there is none.
+// ReadText reads the label at the beginning of a text. Ok is false if there is no label.
 func ReadText(text string) (l Label, ok bool) {
 	if len(text) < TextSize || text[0] != '@' {
 		return l, false

@@ -11,6 +11,7 @@ import (
 // Tai64n puts a label in front of each line.
 var Tai64n = execchain.Tool{
 	Name:    "tai64n",
+	Does:    "puts a time stamp in front of each line",
 	Usage:   "tai64n: usage: tai64n",
 	Misused: bare.Misused,
 	Help: `usage: tai64n
@@ -20,9 +21,13 @@ var Tai64n = execchain.Tool{
 }
 
 func tai64n(p *bare.Process) bare.Exit {
+	options := p.OwnOptions("")
+	for options.Next() {
+		return options.Refuse(p) // 0.76 ignores all words; an option is meant for another program
+	}
 	var label [tai64.TextSize + 1]byte
 	label[tai64.TextSize] = ' '
-	if exit := begin(p); exit != bare.Continue {
+	if exit := makeBuffers(p); exit != bare.Continue {
 		return exit
 	}
 	input := input()

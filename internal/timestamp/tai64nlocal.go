@@ -10,6 +10,7 @@ import (
 // Tai64nlocal makes the labels at the beginnings of lines readable.
 var Tai64nlocal = execchain.Tool{
 	Name:    "tai64nlocal",
+	Does:    "makes such time stamps readable",
 	Usage:   "tai64nlocal: usage: tai64nlocal [ -iu ]",
 	Misused: bare.Misused,
 	Help: `usage: tai64nlocal [-iu]
@@ -20,12 +21,12 @@ var Tai64nlocal = execchain.Tool{
 	Stays: true,
 }
 
-// iso tells that the time is to be as ISO 8601 has it.
+// iso says that times are written as ISO 8601 has them.
 var iso bool
 
 func tai64nlocal(p *bare.Process) bare.Exit {
 	utc := false
-	options := p.Options("iu")
+	options := p.OwnOptions("iu")
 	for options.Next() {
 		switch options.Letter {
 		case 'i':
@@ -43,9 +44,14 @@ func tai64nlocal(p *bare.Process) bare.Exit {
 		folder, _ := p.Env.Get("TZDIR")
 		localtime.Set(tz, set, folder)
 	}
-	if exit := begin(p); exit != bare.Continue {
+	if exit := makeBuffers(p); exit != bare.Continue {
 		return exit
 	}
+	return convertInput(p)
+}
+
+// convertInput copies the input, to its end, and converts the labels.
+func convertInput(p *bare.Process) bare.Exit {
 	input := input()
 	begins := true // the next byte begins a line
 	for kept := 0; ; {
@@ -56,27 +62,27 @@ func tai64nlocal(p *bare.Process) bare.Exit {
 		if localtime.Follow() {
 			last.known, last.covered = false, false
 		}
-		end := n == 0
+		ended := n == 0
 		n += kept
 		at := 0
 		for at < n {
-			next := at + lineEnd(input[at:n])
-			if !room(p, timeMax+next-at) {
+			end := at + lineEnd(input[at:n])
+			if !room(p, timeMax+end-at) {
 				return bare.Failed
 			}
 			if begins && input[at] == '@' {
-				size, whole := convert(input[at:next])
-				if !whole && !end && (at > 0 || n < len(input)) {
-					break // the rest of the label is still to come
+				size, whole := convert(input[at:end])
+				if !whole && !ended && (at > 0 || n < len(input)) {
+					break // the rest of the label is still to be read
 				}
 				at += size
 			}
-			put(input[at:next])
-			begins = input[next-1] == '\n'
-			at = next
+			put(input[at:end])
+			begins = input[end-1] == '\n'
+			at = end
 		}
 		kept = copy(input, input[at:n])
-		if end {
+		if ended {
 			if !flush(p) {
 				return bare.Failed
 			}
@@ -85,17 +91,17 @@ func tai64nlocal(p *bare.Process) bare.Exit {
 	}
 }
 
-// timeMax is the length of the longest time, in bytes.
+// timeMax is the most bytes that a time takes.
 const timeMax = 64
 
-// last is the second that was converted last: the text of its label up to there, and of
-// its time.
+// last is the second that was converted last. The next line mostly has the same one, and
+// needs no conversion then.
 var last struct {
 	label   [1 + secondDigits]byte
 	known   bool
 	time    [timeMax]byte
 	n       int
-	zone    [8]byte // behind the fraction
+	zone    [8]byte // the offset from UTC, which stands behind the fraction
 	zoned   int
 	offset  localtime.Offset
 	covered bool
@@ -106,8 +112,9 @@ const (
 	nanoDigits   = 8
 )
 
-// convert writes the time of the label that a line begins with, and returns how long the
-// label is; 0 if it is none. Whole is false if what follows could still belong to it.
+// convert writes the time of the label at the beginning of a line, and returns the length
+// of the label. The length is 0 if there is no label. Whole is false if bytes that are
+// still to be read may belong to the label.
 func convert(text []byte) (size int, whole bool) {
 	if len(text) > tai64.TextSize && digits[text[tai64.TextSize]] == 0 && last.known && string(text[:len(last.label)]) == string(last.label[:]) {
 		if nano, ok := hex(text[len(last.label):tai64.TextSize]); ok {
@@ -115,8 +122,8 @@ func convert(text []byte) (size int, whole bool) {
 			return tai64.TextSize, true
 		}
 	}
-	// As daemontools reads it: any number of digits, of which the last eight are
-	// nanoseconds and those before seconds.
+	// daemontools takes any number of digits. The last eight are nanoseconds, and those
+	// before are seconds.
 	var seconds uint64
 	var nano uint32
 	n := 1
@@ -128,7 +135,7 @@ func convert(text []byte) (size int, whole bool) {
 		return 0, false
 	}
 	second := tai64.Label{Seconds: seconds}.Unix()
-	const most = 67768036191676799 // of the last year that a C library can tell
+	const most = 67768036191676799 // the last second of the last year that a C library can write
 	if second > most || second < -most || n == 1 {
 		return 0, true
 	}
@@ -150,13 +157,13 @@ func hex(text []byte) (n uint64, ok bool) {
 	return n, true
 }
 
-// digits is the value of each digit plus one, and 0 for what is none.
+// digits is the value of each hexadecimal digit, plus one. It is 0 for other bytes.
 var digits = [256]byte{
 	'0': 1, '1': 2, '2': 3, '3': 4, '4': 5, '5': 6, '6': 7, '7': 8, '8': 9, '9': 10,
 	'a': 11, 'b': 12, 'c': 13, 'd': 14, 'e': 15, 'f': 16,
 }
 
-// setSecond makes the text of a second.
+// setSecond makes the text of a second, in last.
 func setSecond(second int64) {
 	if !last.covered || second < last.offset.From || second >= last.offset.Until {
 		last.offset, last.covered = localtime.At(second), true
@@ -169,12 +176,12 @@ func setSecond(second int64) {
 	of := int(local - days*localtime.Day)
 	year, month, day := localtime.Civil(days)
 	b := last.time[:]
-	n := 0
-	for most := 1000; iso && 0 <= year && year < most && most > 1; most /= 10 {
-		b[n] = '0'
-		n++
+	var n int
+	if iso && 0 <= year && year < 1000 {
+		n = bare.PutDigits(b, uint64(year), 4)
+	} else {
+		n = bare.PutNumber(b, uint64(year))
 	}
-	n += bare.PutNumber(b[n:], uint64(year))
 	between := byte(' ')
 	if iso {
 		between = 'T'
@@ -183,8 +190,8 @@ func setSecond(second int64) {
 		before byte
 		value  int
 	}{{'-', month}, {'-', day}, {between, of / 3600}, {':', of / 60 % 60}, {':', of%60 + int(last.offset.Within)}} {
-		b[n], b[n+1], b[n+2] = part.before, byte('0'+part.value/10), byte('0'+part.value%10)
-		n += 3
+		b[n] = part.before
+		n += 1 + bare.PutDigits(b[n+1:], uint64(part.value), 2)
 	}
 	b[n] = '.'
 	last.n = n + 1
@@ -196,8 +203,8 @@ func setSecond(second int64) {
 		}
 		z := &last.zone
 		z[0], z[3] = sign, ':'
-		z[1], z[2] = byte('0'+ahead/600), byte('0'+ahead/60%10)
-		z[4], z[5] = byte('0'+ahead%60/10), byte('0'+ahead%10)
+		bare.PutDigits(z[1:], uint64(ahead/60), 2)
+		bare.PutDigits(z[4:], uint64(ahead%60), 2)
 		last.zoned = 6
 	}
 }
@@ -207,13 +214,8 @@ func putTime(nano uint32) {
 	put(last.time[:last.n])
 	n := 9
 	if nano > 999999999 {
-		n = 10 // there are labels like that
+		n = 10 // a label may have more nanoseconds than a second has
 	}
-	b := output()[filled : filled+n]
-	for i := n; i > 0; i-- {
-		b[i-1] = byte('0' + nano%10)
-		nano /= 10
-	}
-	filled += n
+	filled += bare.PutDigits(output()[filled:], uint64(nano), n)
 	put(last.zone[:last.zoned])
 }

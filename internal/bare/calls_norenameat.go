@@ -1,0 +1,9 @@
+//go:build riscv64 || loong64
+
+package bare
+
+import "golang.org/x/sys/unix"
+
+// sysRenameat is what Rename falls back to. Linux never had the older call on these
+// machines.
+const sysRenameat = unix.SYS_RENAMEAT2

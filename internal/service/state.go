@@ -1,0 +1,117 @@
+package service
+
+import (
+	"golang.org/x/sys/unix"
+
+	"catena/internal/bare"
+)
+
+// A State is what a supervisor publishes besides the status, for svstat -l, for svc and for
+// the next supervisor. It stands in the lock file behind the records.
+type State struct {
+	Starts uint32          // starts of run, those under killed supervisors included
+	Last   uint32          // the pid of the last start
+	Ended  unix.WaitStatus // how run ended the last time, if Known
+	Known  bool            // Ended is known
+	Ready  bool            // the service has said that it is ready
+	Asked  bool            // svc has asked for a start that is still to come
+	Exit   bool            // the supervisor is to exit once the service is down
+	Kill   int64           // when run or finish is killed, since boot in ns; 0 is never
+	Due    int64           // when run is started next, likewise
+	Why    Why             // why the service is down
+	Errno  bare.Errno      // why run could not be started; 0 if it could
+	Ending uint32          // the number of the last start that svc has told to end, by -d, -i, -k, -q or -t
+
+	// Refused is how many signals could not be sent, modulo 256; Refusal is why the last of
+	// them could not. svc compares Refused before and after its command.
+	Refused uint8
+	Refusal bare.Errno
+}
+
+// Why says why a service is down. It is NotKnown if the service is up.
+type Why uint8
+
+// The numbers are in lock files: new ones come last.
+const (
+	NotKnown      Why = iota // or the service is up
+	NeverStarted             // there is a file down, and nobody has asked for a start
+	Told                     // svc -d or -x, or TERM to the supervisor
+	Ended                    // run has ended, by itself or by a signal
+	CannotRun                // run cannot be executed, for Errno
+	NoInterpreter            // run is there, but not the program that its first line or its ELF header names
+	CannotStart              // something failed before run could be executed, such as the fork, for Errno
+	GaveUp                   // finish exited 125
+)
+
+const (
+	stateMagic = "state  2"
+	stateSize  = 52
+	oldMagic   = "state  1" // the first oldSize bytes of the same format
+	oldSize    = 32
+	stateAt    = 2 * recordSize
+)
+
+// WriteState writes the state into an open lock file.
+func WriteState(lock int, s State) bare.Errno {
+	var b [stateSize]byte
+	copy(b[:], stateMagic)
+	bare.PutLittle(b[8:12], uint64(s.Starts))
+	bare.PutLittle(b[12:16], uint64(s.Ended))
+	b[16], b[17], b[18], b[19] = asByte(s.Known), asByte(s.Ready), asByte(s.Asked), asByte(s.Exit)
+	bare.PutLittle(b[20:24], uint64(s.Last))
+	putTime(b[24:32], s.Kill)
+	putTime(b[32:40], s.Due)
+	bare.PutLittle(b[40:44], uint64(s.Errno))
+	b[44], b[45] = byte(s.Why), s.Refused
+	bare.PutLittle(b[46:48], uint64(s.Refusal))
+	bare.PutLittle(b[48:52], uint64(s.Ending))
+	return bare.WriteAt(lock, b[:], stateAt)
+}
+
+// ReadState reads the state of an open lock file; ok is false if there is none.
+func ReadState(lock int) (s State, ok bool) {
+	var b [stateSize]byte
+	n, err := bare.ReadAt(lock, b[:], stateAt)
+	if err != 0 || n < oldSize {
+		return s, false
+	}
+	switch {
+	case string(b[:8]) == stateMagic && n == stateSize:
+		s.Due = timeAt(b[32:40])
+		s.Errno = bare.Errno(bare.Little(b[40:44]))
+		s.Why, s.Refused = Why(b[44]), b[45]
+		s.Refusal = bare.Errno(bare.Little(b[46:48]))
+		s.Ending = uint32(bare.Little(b[48:52]))
+	case string(b[:8]) != oldMagic:
+		return s, false
+	}
+	s.Starts = uint32(bare.Little(b[8:12]))
+	s.Ended = unix.WaitStatus(bare.Little(b[12:16]))
+	s.Known, s.Ready, s.Asked, s.Exit = b[16] != 0, b[17] != 0, b[18] != 0, b[19] != 0
+	s.Last = uint32(bare.Little(b[20:24]))
+	s.Kill = timeAt(b[24:32])
+	return s, true
+}
+
+// putTime writes a time since boot in nanoseconds, as the machine's time. 0 stays 0.
+func putTime(b []byte, at int64) {
+	if at != 0 {
+		bare.PutLittle(b, uint64(Machine(at)))
+	}
+}
+
+// timeAt reads what putTime has written.
+func timeAt(b []byte) int64 {
+	at := int64(bare.Little(b))
+	if at != 0 {
+		at = Here(at)
+	}
+	return at
+}
+
+func asByte(b bool) byte {
+	if b {
+		return 1
+	}
+	return 0
+}

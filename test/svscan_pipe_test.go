@@ -1,0 +1,141 @@
+package test
+
+// A service and its log come together again after somebody has removed the FIFO between them.
+//
+// Not tested in this file: that no line is lost when processes are killed (svscan_kills_test.go).
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// What writes a line per start, and waits until it is told to end.
+const writesOnce = "#!/bin/sh\necho start >>starts\necho line $(wc -l <starts)\nexec sleep infinity\n"
+
+const keepsLines = "#!/bin/sh\nexec cat >>../lines\n"
+
+// The old recipe: svc -dx, then the folders are removed.
+func TestAServiceComesBackWhenItsSuperviseFolderWasRemoved(t *testing.T) {
+	inModes(t, both, func(t *testing.T, m mode) {
+		y := newYard(t, m)
+		x := y.add("x", writesOnce, keepsLines)
+		svscan := y.svscan()
+		y.await("a line", func() bool { return textOf(x+"/lines") == "line 1\n" })
+		// svscan starts the supervisors again at once: that they have gone may pass unseen.
+		y.do("sh", "-c", `cd $SCAN && svc -dx x x/log && for i in 1 2 3 4 5 6 7 8 9 10; do svok x || svok x/log || break; sleep 0.01; done; rm -rf x/supervise x/log/supervise x/supervise; :`)
+		y.await("a line of the next start", func() bool { return textOf(x+"/lines") == "line 1\nline 2\n" })
+		y.stop(svscan)
+		if strings.Contains(y.heard(), "pipe") {
+			t.Errorf("it says %q", y.heard())
+		}
+	})
+}
+
+// Only the FIFO is removed, the service is restarted, and the log reads on: first what is left
+// in the old FIFO, and then the new one.
+func TestALogReadsTheOldPipeToItsEndAndThenTheNewOne(t *testing.T) {
+	inModes(t, both, func(t *testing.T, m mode) {
+		y := newYard(t, m)
+		x := y.add("x", "#!/bin/sh\ntrap 'echo last; exit' TERM\necho start >>starts\necho line $(wc -l <starts)\nwhile :; do sleep 0.01; done\n", keepsLines)
+		svscan := y.svscan()
+		y.await("a line", func() bool { return textOf(x+"/lines") == "line 1\n" })
+		must(os.Remove(x + "/supervise/pipe"))
+		y.do("svc", "-dx", x)
+		y.await("a line of the next start", func() bool { return textOf(x+"/lines") == "line 1\nlast\nline 2\n" })
+		if !exists(x + "/supervise/pipe") {
+			t.Error("there is no pipe")
+		}
+		y.stop(svscan)
+		y.saysNothing()
+		if got := textOf(x + "/lines"); got != "line 1\nlast\nline 2\nlast\n" {
+			t.Errorf("the log has %q", got)
+		}
+	})
+}
+
+// In one process no supervisor ends: run is started again and again.
+func TestAServiceInsideGetsANewPipe(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, oneProcess)
+	x := y.add("x", writesOnce, keepsLines)
+	svscan := y.svscan()
+	y.await("a line", func() bool { return textOf(x+"/lines") == "line 1\n" })
+	must(os.Rename(x+"/supervise/pipe", x+"/elsewhere"))
+	y.do("svc", "-t", x)
+	y.await("a line of the next start", func() bool { return textOf(x+"/lines") == "line 1\nline 2\n" })
+	must(os.Remove(x + "/supervise/pipe"))
+	y.do("svc", "-t", x, x+"/log") // both may die before either is started
+	y.await("a line after both", func() bool { return textOf(x+"/lines") == "line 1\nline 2\nline 3\n" })
+	y.stop(svscan)
+}
+
+// A link to the very FIFO is no FIFO that a child would open.
+func TestALinkInThePlaceOfThePipeIsReplaced(t *testing.T) {
+	inModes(t, both, func(t *testing.T, m mode) {
+		y := newYard(t, m)
+		x := y.add("x", writesOnce, keepsLines)
+		svscan := y.svscan()
+		y.await("a line", func() bool { return textOf(x+"/lines") == "line 1\n" })
+		must(os.Rename(x+"/supervise/pipe", x+"/elsewhere"))
+		must(os.Symlink("../elsewhere", x+"/supervise/pipe"))
+		y.do("svc", "-dx", x)
+		y.await("a line of the next start", func() bool { return textOf(x+"/lines") == "line 1\nline 2\n" })
+		y.stop(svscan)
+	})
+}
+
+// The FIFO is removed while no svscan runs: the next one has a new FIFO, and supervisors that
+// have the old one.
+func TestTheNextSvscanConnectsALogWithItsServiceAgain(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, perService)
+	x := y.add("x", writesOnce, keepsLines)
+	svscan := y.svscan()
+	y.await("a line", func() bool { return textOf(x+"/lines") == "line 1\n" })
+	y.end(y.main, unix.SIGKILL)
+	svscan.Wait()
+	must(os.Remove(x + "/supervise/pipe"))
+	svscan = y.svscan()
+	y.await("a new pipe", func() bool { return exists(x + "/supervise/pipe") })
+	idle(t, y.main.pid)
+	y.do("svc", "-t", x)
+	y.await("a line of the next start", func() bool { return textOf(x+"/lines") == "line 1\nline 2\n" })
+	y.stop(svscan)
+	y.saysNothing()
+}
+
+// What the service has left behind keeps the old FIFO open: the log is terminated, and reads the
+// new one.
+func TestALogLeavesAnOldPipeThatDoesNotEnd(t *testing.T) {
+	inModes(t, both, func(t *testing.T, m mode) {
+		y := newYard(t, m)
+		x := y.add("x", "#!/bin/sh\ntest -e starts || setsid sleep 1000 &\n"+strings.TrimPrefix(writesOnce, "#!/bin/sh\n"), keepsLines)
+		svscan := y.svscan()
+		y.await("a line", func() bool { return textOf(x+"/lines") == "line 1\n" })
+		must(os.Remove(x + "/supervise/pipe"))
+		y.do("svc", "-dx", x)
+		y.await("a line of the next start", func() bool { return textOf(x+"/lines") == "line 1\nline 2\n" })
+		y.stop(svscan)
+		y.saysNothing()
+	})
+}
+
+// A log that is started again while its service still writes to the old FIFO gets what is in
+// there. svscan says what is to be done.
+func TestSvscanSaysThatAServiceWritesToARemovedPipe(t *testing.T) {
+	inModes(t, both, func(t *testing.T, m mode) {
+		y := newYard(t, m)
+		x := y.add("x", writesOnce, keepsLines)
+		svscan := y.svscan()
+		y.await("a line", func() bool { return textOf(x+"/lines") == "line 1\n" })
+		must(os.Remove(x + "/supervise/pipe"))
+		y.do("svc", "-dx", x+"/log")
+		y.says("svscan: warning: x writes to a pipe that was removed: its next start connects it with its log\n")
+		y.do("svc", "-t", x)
+		y.await("a line of the next start", func() bool { return textOf(x+"/lines") == "line 1\nline 2\n" })
+		y.stop(svscan)
+	})
+}
