@@ -5,8 +5,10 @@ package test
 // Not tested in this file: how svstat shows it.
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -120,4 +122,26 @@ func TestOlderStateIsRead(t *testing.T) {
 	if got := h.remembers().starts; got != 2 {
 		t.Errorf("%d starts", got)
 	}
+}
+
+// A run that cannot be executed has never been up, however long its supervisor needs to see it
+// dead.
+func TestRunThatCannotBeExecutedIsNeverShownUp(t *testing.T) {
+	t.Parallel()
+	need(t, "strace")
+	h := newHome(t, "")
+	h.run("no first line")
+	must(os.WriteFile(h.file("down"), nil, 0o644))
+	h.start(t, "strace", "-qq", "-f", "-o", h.file("trace"), "-e", "trace=wait4", "-e", "inject=wait4:delay_enter=100000",
+		filepath.Join(fused.dir, "supervise"), "s")
+	eventually(t, "a supervisor", func() bool { return h.reason().why == neverStarted })
+	h.svc(t, fused, "u")
+	eventually(t, "the third try", func() bool {
+		if pid := h.pid(); pid != 0 {
+			t.Fatal("up with the process ", pid)
+		}
+		b := h.bytes("supervise/lock")
+		return h.reason().why == cannotRun && binary.LittleEndian.Uint32(b[136:]) >= 3
+	})
+	h.svc(t, fused, "dx")
 }

@@ -274,7 +274,7 @@ func TestSvwaitWithoutPermissionAndInotify(t *testing.T) {
 	h := newHome(t, "")
 	s := h.supervise(t, fused)
 	h.up(t, 1)
-	if got, want := h.svwaitAsNobody(), "svwait: fatal: "+h.service()+": unable to open supervise/ok: access denied\nexit 111"; got != want {
+	if got, want := h.svwaitAsNobody(t), "svwait: fatal: "+h.service()+": unable to open supervise/ok: access denied\nexit 111"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	need(t, "strace")

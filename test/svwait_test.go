@@ -89,7 +89,7 @@ func TestSvwaitDoesNotTakeAnUnreadableStatusForDown(t *testing.T) {
 	must(os.Chmod(h.file("supervise"), 0o711))
 	must(os.Chmod(h.file("supervise/ok"), 0o622))
 	must(os.Chmod(h.file("supervise/status"), 0o600))
-	if got, want := h.svwaitAsNobody(), "svwait: fatal: "+h.service()+": unable to open supervise/status: access denied\nexit 111"; got != want {
+	if got, want := h.svwaitAsNobody(t), "svwait: fatal: "+h.service()+": unable to open supervise/status: access denied\nexit 111"; got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 }

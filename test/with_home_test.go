@@ -263,7 +263,9 @@ func (h *home) svc(t testing.TB, p path, letters string) {
 }
 
 // svwaitAsNobody is what svwait -d says to an account that owns nothing.
-func (h *home) svwaitAsNobody() string {
+func (h *home) svwaitAsNobody(t testing.TB) string {
+	t.Helper()
+	need(t, "setpriv")
 	cmd := exec.Command("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", filepath.Join(fused.dir, "svwait"), "-d", h.service())
 	out, _ := cmd.CombinedOutput()
 	return string(out) + ending(cmd.ProcessState)

@@ -49,7 +49,7 @@ func (s *Service) launch(p *bare.Speaker, fd int, files firstFiles) (published b
 		s.isUp(&c, pid)
 	}
 	s.state.Why, s.state.Errno = c.why(), c.failed
-	if !c.written {
+	if !c.written && c.failed == 0 { // otherwise its death is published
 		s.announce(p)
 	}
 	s.watch(p)

@@ -245,7 +245,7 @@ func (s *Service) announce(p *bare.Speaker) {
 
 func (s *Service) status() service.Status {
 	status := service.Status{Since: s.since, Paused: s.paused, Want: s.want}
-	if s.phase == up {
+	if s.phase == up && s.state.Why == service.NotKnown { // a run that cannot be executed was never up
 		status.PID = uint32(s.pid)
 	}
 	return status
