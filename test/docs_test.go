@@ -160,6 +160,11 @@ func TestFilesAreTheSameInPagesAndHelp(t *testing.T) {
 	inPage := submatches(`(?m)^\.It Pa (\S+)$`, files)
 	inHelp := submatches(`(?m)^  ([a-z][a-z-]*)  `, help(t, "supervise"))
 	diffLists(t, "supervise.8", inPage, "supervise --help", inHelp)
+	for _, name := range submatches(`(?m)^\t\w+ += "(?:\./)?([a-z-]+)"`, read(t, filepath.Join(root, "internal/service/option.go"))) {
+		if !slices.Contains(inHelp, name) {
+			t.Errorf("option.go has %s, and supervise --help has not", name)
+		}
+	}
 }
 
 // As the page has them, without the macros.

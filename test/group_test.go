@@ -164,6 +164,43 @@ func TestSignalsGoToTheWholeGroupIfTheDirectorySaysSo(t *testing.T) {
 	}
 }
 
+// Those of svc -d do so where the directory says that of them, and others do not.
+func TestSignalsOfSvcDownGoToTheWholeGroupIfTheDirectorySaysSo(t *testing.T) {
+	crowd := newCrowd()
+	defer crowd.Wait()
+	down := []unix.Signal{unix.SIGTERM, unix.SIGCONT}
+	for _, c := range []struct {
+		name   string
+		tell   func(t *testing.T, h *home, s *supervisor)
+		member []unix.Signal // what a member of the group gets of that
+	}{
+		{"svc -d", func(t *testing.T, h *home, _ *supervisor) { h.svc(t, fused, "d") }, down},
+		{"TERM to the supervisor", func(_ *testing.T, _ *home, s *supervisor) { must(s.Process.Signal(unix.SIGTERM)) }, down},
+		{"svc -=d", func(t *testing.T, h *home, _ *supervisor) { h.svc(t, fused, "=d") }, nil},
+	} {
+		crowd.run(t, c.name, func(t *testing.T) {
+			h, s, members := gang(t, func(h *home) *supervisor { return h.superviseApart(t, fused) })
+			h.option("flag-down-killpg", "")
+			h.svc(t, fused, "h")
+			c.tell(t, h, s)
+			h.heard(t, "the service", append(down, unix.SIGHUP)...)
+			for _, m := range members {
+				m.heard(t, "a member", c.member...)
+			}
+			h.svc(t, fused, "k") // for the service alone again
+			h.down(t)
+			for _, m := range members {
+				if m.runs() == 0 {
+					t.Error("a member has ended")
+				}
+			}
+			if s.said() != "" {
+				t.Errorf("it said %q", s.said())
+			}
+		})
+	}
+}
+
 // A service that shares the group of its supervisor is signalled by itself.
 func TestAServiceWithoutAGroupOfItsOwnIsSignalledByItself(t *testing.T) {
 	crowd := newCrowd()

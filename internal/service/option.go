@@ -6,21 +6,26 @@ import (
 	"catena/internal/bare"
 )
 
-// The options of a service: files in its directory, none of which needs to be there. All but
-// the last five have s6's names and meanings.
+// The options of a service: files in its directory, none of which needs to be there. These
+// have s6's names and meanings.
 const (
-	Finish          = "./finish"              // run when the service has died
-	TimeoutFinish   = "timeout-finish"        // milliseconds until finish is killed; 0 is never
-	TimeoutKill     = "timeout-kill"          // milliseconds from svc -d to KILL; 0 is never
-	DownSignal      = "down-signal"           // the signal that svc -d sends in place of TERM
-	NotificationFD  = "notification-fd"       // the descriptor on which the service writes a newline when it is ready
-	MaxDeathTally   = "max-death-tally"       // how many deaths are kept; without the file none
-	TimeoutKillPG   = "flag-timeout-killpg"   // if it is there, timeout-kill is for the process group
+	Finish         = "./finish"            // run when the service has died
+	TimeoutFinish  = "timeout-finish"      // milliseconds until finish is killed; 0 is never
+	TimeoutKill    = "timeout-kill"        // milliseconds from svc -d to KILL; 0 is never
+	DownSignal     = "down-signal"         // the signal that svc -d sends in place of TERM
+	NotificationFD = "notification-fd"     // the descriptor on which the service writes a newline when it is ready
+	MaxDeathTally  = "max-death-tally"     // how many deaths are kept; without the file none
+	TimeoutKillPG  = "flag-timeout-killpg" // if it is there, timeout-kill is for the process group
+)
+
+// These are ours, or daemontools-encore's.
+const (
 	MaxRestartDelay = "max-restart-delay"     // milliseconds that the delay may grow to
 	KillDescendants = "flag-kill-descendants" // if it is there, a service leaves nothing behind
 	NewSession      = "flag-newsession"       // if it is there, the service leads a session
 	NoSession       = "no-setsid"             // if it is there, the service leads none, even if all others do
 	SignalGroup     = "flag-signal-group"     // if it is there, signals are for the process group
+	DownKillPG      = "flag-down-killpg"      // if it is there, the signals of svc -d are for the process group
 )
 
 // optionRoom holds the value that Option returns.

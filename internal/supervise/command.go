@@ -73,8 +73,7 @@ func (s *Service) apply(p *bare.Speaker, c byte) {
 			break
 		}
 		s.state.Ending = s.state.Starts
-		s.signal(p, s.downSignal(p))
-		s.signal(p, unix.SIGCONT)
+		s.bringDown(p)
 		s.paused = false
 		if limit := s.number(p, service.TimeoutKill, 0); limit != 0 && s.state.Kill == 0 {
 			s.state.Kill = bare.SinceBoot() + int64(min(limit, 1<<30))*1e6
@@ -144,6 +143,18 @@ var letters = [...]struct {
 	{'h', unix.SIGHUP, false}, {'i', unix.SIGINT, true}, {'k', unix.SIGKILL, true},
 	{'t', unix.SIGTERM, true}, {'q', unix.SIGQUIT, true}, {'1', unix.SIGUSR1, false},
 	{'2', unix.SIGUSR2, false}, {'w', unix.SIGWINCH, false},
+}
+
+// bringDown sends run the signals of svc -d. With flag-down-killpg they are for the process
+// group, unless svc has said by = that they are not.
+func (s *Service) bringDown(p *bare.Speaker) {
+	was := s.whom
+	if s.whom == 0 && bare.Exists(s.files.dir, service.DownKillPG) == 0 {
+		s.whom = '+'
+	}
+	s.signal(p, s.downSignal(p))
+	s.signal(p, unix.SIGCONT)
+	s.whom = was
 }
 
 // signal sends a signal to run, if run runs.

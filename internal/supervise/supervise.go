@@ -31,6 +31,7 @@ Files in dir:
   flag-newsession        if it is there, the service has a session of its own
   no-setsid              if it is there, it has none, even with -s
   flag-signal-group      if it is there, signals are for the process group
+  flag-down-killpg       if it is there, those of svc -d are
   supervise              what the supervisor and its clients need
 `,
 	Run:      supervise,
