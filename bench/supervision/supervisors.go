@@ -24,11 +24,13 @@ type supervisor struct {
 	looks  time.Duration // how often it looks at the directory by itself
 	term   []string      // sends a service TERM; the service's directory follows
 	only   []string      // the experiments that it is in, if not all
+	files  []string      // empty files in each service directory, besides run
 	peer   bool
 }
 
 const (
 	oneProcess = "catena, one process"
+	noSessions = "catena, one process without sessions"
 	runit      = "runit"
 	bareSleeps = "sleeps without supervisors"
 	plainS6    = "s6 without -c"
@@ -40,6 +42,11 @@ func (s *bench) supervisors(count int) []supervisor {
 	separate, one := ours, ours
 	separate.maker, separate.scan, separate.keeper = stage.Catena, strings.Fields(s.Bin+"/svscan"), s.Bin+"/supervise"
 	one.maker, one.scan = oneProcess, strings.Fields(s.Bin+"/svscan -1")
+	// To begin a session, the kernel makes a group for its scheduler (autogroup). This maker
+	// shows what that costs.
+	bare := one
+	bare.maker, bare.files = noSessions, []string{"no-setsid"}
+	bare.only = []string{startExperiment, scriptExperiment, memoryExperiment}
 
 	djb := theirs(stage.Daemontools, "svscan", "supervise", "svc -t")
 	pape := theirs(runit, "runsvdir", "runsv", "sv term")
@@ -51,7 +58,7 @@ func (s *bench) supervisors(count int) []supervisor {
 	bercot.maker, bercot.only = stage.S6, nil
 	bercot.scan = append(bercot.scan, "-c", fmt.Sprint(count))
 
-	return []supervisor{separate, one, djb, pape, bercot, plain,
+	return []supervisor{separate, one, bare, djb, pape, bercot, plain,
 		{maker: bareSleeps, path: stage.SystemPath,
 			only: []string{startExperiment, scriptExperiment, memoryExperiment}}}
 }

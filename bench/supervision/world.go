@@ -69,6 +69,11 @@ func (w *world) makeService(dir, run string) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
+	for _, name := range w.by.files {
+		if err := os.WriteFile(dir+"/"+name, nil, 0o644); err != nil {
+			return err
+		}
+	}
 	return os.Link(w.dir+"/"+run, dir+"/run")
 }
 
