@@ -37,6 +37,7 @@ var killScripts = []killScript{
 	{"nothing looks into a line", []string{"n100000", "./a"}, []int{20, 400}, 300},
 	{"three logs", []string{"t", "s4096", "n100000", "./a", "s6000", "-*x*", "./b", "+*", "s5000", "./c"}, []int{20, 600}, 40},
 	{"a processor", []string{"s4096", "n100000", "!cat", "./a"}, []int{600}, 30},
+	{"two prefixes", []string{"s4096", "n100000", "pweb:", "./a", "pdb, which has a longer one:", "s6000", "-*x*", "./b", "+*", "p", "./c"}, []int{20, 2000}, 40},
 	{"long lines", []string{"s4096", "n100000", "./a", "s20000", "./b"}, []int{20, 9000, 3000}, 12},
 	{pipeIsFull, []string{"s16000000", "n100000", "./a"}, []int{2000}, 0},
 	{"a line that is longer than what is read at once", []string{"n100000", "./a", "-*x*", "./b"}, []int{300000}, 3},
@@ -67,6 +68,7 @@ func (k *killScript) fill(f *flood) {
 
 // check looks at all the logs of the script.
 func (k *killScript) check(f *flood) string {
+	f.script = k.words
 	stamped := k.words[0] == "t"
 	every := func([]byte) bool { return true }
 	for _, log := range []string{"a", "b", "c"} {

@@ -67,7 +67,7 @@ func newAssault(t testing.TB, seed uint64) *assault {
 		case n < 6:
 			a.acts = append(a.acts, "%")
 		case n < 7 && a.random.IntN(2) == 0:
-			a.acts = append(a.acts, one("!cat", "!cat; cat <&4 >&5", "!sleep 0.01; cat", "!", "R1", "wx"))
+			a.acts = append(a.acts, one("!cat", "!cat; cat <&4 >&5", "!sleep 0.01; cat", "!", "R1", "wx", "pweb:", "pdb: which has, of all,", "p"))
 		default:
 			a.addLog(&names, choices2func(slices.Clone(choices), width, func(c choice) (bool, byte) { return c.plus, c.char }))
 		}
@@ -200,7 +200,7 @@ func (a *assault) attack(t testing.TB) string {
 	}
 	width := map[string]int{"": 0, "t": 26, "T": 18, "i": 31}[a.stamp]
 	for i, log := range a.log {
-		if text := a.differs(log, width, a.pass[i]); text != "" {
+		if text := a.differs(log, width, prefixOf(a.acts, log), a.pass[i]); text != "" {
 			return log + ": " + text
 		}
 	}
@@ -208,7 +208,7 @@ func (a *assault) attack(t testing.TB) string {
 }
 
 // differs is the first difference of a log from what was sent.
-func (a *assault) differs(log string, width int, pass func([]byte) bool) string {
+func (a *assault) differs(log string, width int, prefix []byte, pass func([]byte) bool) string {
 	text, whole := bytes.CutSuffix(a.whole(log), []byte("\n"))
 	var got [][]byte
 	if whole {
@@ -220,7 +220,10 @@ func (a *assault) differs(log string, width int, pass func([]byte) bool) string 
 		if len(line) < width {
 			return fmt.Sprintf("line %d has no stamp: %q", i, line)
 		}
-		got[i] = line[width:]
+		var prefixed bool
+		if got[i], prefixed = bytes.CutPrefix(line[width:], prefix); !prefixed {
+			return fmt.Sprintf("line %d has no prefix: %q", i, line)
+		}
 	}
 	var want [][]byte
 	for i, line := range a.lines {
@@ -284,7 +287,9 @@ func TestKillsAmongErrors(t *testing.T) {
 				{"t", "s4096", "n1000", "./a", "s8192", "./b"},
 				{"s4096", "n1000", "!cat; mkdir ../failed 2>&- && exit 1; rmdir ../failed", "./a", "s5000", "!", "./b"},
 				{"e", "s4096", "n1000", "./a", "./b"},
-			}[random.IntN(4)]
+				{"t", "s4096", "n1000", "pweb:", "./a", "p", "s5000", "./b"},
+			}[random.IntN(5)]
+			f.script = words
 			done := ""
 			for range 1 + random.IntN(3) {
 				order := random.Perm(len(calls))

@@ -77,6 +77,7 @@ func TestScriptChangesAfterAKill(t *testing.T) {
 		{"a processor more", []string{"s4096", "n1000", "./a"}, []string{"s4096", "n1000", "!cat", "./a"}, false},
 		{"a time stamp more", []string{"s4096", "n1000", "./a"}, []string{"t", "s4096", "n1000", "./a"}, true},
 		{"a time stamp less", []string{"t", "s4096", "n1000", "./a"}, []string{"s4096", "n1000", "./a"}, true},
+		{"another prefix", []string{"s4096", "n1000", "p", "./a", "pdb:", "./b"}, []string{"s4096", "n1000", "pweb:", "./a", "p", "./b"}, true},
 		{"a log more, at the end", []string{"s4096", "n1000", "./a", "./b"}, []string{"s4096", "n1000", "./a", "./b", "./c"}, false},
 		{"a log more, in the middle", []string{"s4096", "n1000", "./a", "./b"}, []string{"s4096", "n1000", "./a", "./c", "./b"}, false},
 		{"a log more, at the beginning", []string{"s4096", "n1000", "./a", "./b"}, []string{"s4096", "n1000", "./c", "./a", "./b"}, false},
@@ -95,7 +96,7 @@ func TestScriptChangesAfterAKill(t *testing.T) {
 				for _, log := range []string{"a", "b"} {
 					if slices.Contains(c.after, "./"+log) {
 						if c.stamped { // what is in older files as well may be there twice
-							if got := f.counted(log); got.lost > 0 || got.torn > 0 {
+							if got := f.counted(log, c.before, c.after); got.lost > 0 || got.torn > 0 {
 								t.Errorf("%s: %+v", log, got)
 							}
 						} else if text := f.missing(log, false, anyLine); text != "" {

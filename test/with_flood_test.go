@@ -40,6 +40,22 @@ type flood struct {
 	lengths []int
 	source  *os.File  // of the FIFO, both ends
 	cmd     *exec.Cmd // the last multilog, or the strace that has started it
+	script  []string  // what says which logs have a prefix; nil if none has
+}
+
+// prefixOf is what a script puts before the lines of a log.
+func prefixOf(script []string, log string) (prefix []byte) {
+	for _, word := range script {
+		switch {
+		case word == "./"+log:
+			return prefix
+		case word == "p":
+			prefix = nil
+		case strings.HasPrefix(word, "p"):
+			prefix = []byte(word[1:] + " ")
+		}
+	}
+	return nil
 }
 
 func newFlood(t testing.TB, seed uint64, lengths ...int) *flood {
@@ -121,7 +137,7 @@ func (f *flood) missing(log string, stamped bool, isFor func([]byte) bool) strin
 	if len(text) == 0 {
 		got = nil
 	}
-	next := 0
+	next, prefix := 0, prefixOf(f.script, log)
 	for _, want := range f.lines {
 		if !isFor(want) {
 			continue
@@ -133,7 +149,8 @@ func (f *flood) missing(log string, stamped bool, isFor func([]byte) bool) strin
 		if stamped && isLabel(line) && len(line) > 25 {
 			line = line[26:]
 		}
-		if !bytes.Equal(line, want) {
+		line, prefixed := bytes.CutPrefix(line, prefix)
+		if !prefixed || !bytes.Equal(line, want) {
 			return fmt.Sprintf("instead of %s, %d bytes, there is %q, %d bytes", want[:9], len(want), line[:min(len(line), 40)], len(line))
 		}
 		next++
@@ -344,13 +361,20 @@ func endsWell(t testing.TB, cmd *exec.Cmd, said func() string) {
 // A count is what became of the lines of a flood.
 type count struct{ lost, doubled, torn int }
 
-// counted compares what a log has, in whatever order, with or without time stamps.
-func (f *flood) counted(log string) (c count) {
+// counted compares what a log has, in whatever order, with or without time stamps, and with
+// or without one of the prefixes that the scripts have for the log.
+func (f *flood) counted(log string, scripts ...[]string) (c count) {
 	seen := map[string]int{}
 	for line := range bytes.Lines(f.whole(log)) {
 		text, _ := bytes.CutSuffix(line, []byte("\n"))
 		if isLabel(text) && len(text) > 25 {
 			text = text[26:]
+		}
+		for _, script := range scripts {
+			if rest, prefixed := bytes.CutPrefix(text, prefixOf(script, log)); prefixed && len(rest) < len(text) {
+				text = rest
+				break
+			}
 		}
 		seen[string(text)]++
 	}

@@ -87,7 +87,7 @@ func doActions(p *bare.Process, label, text []byte) {
 		case actLog:
 			l := script.logs.At(a.log)
 			if l.selected = selected; selected {
-				l.putLine(p, nil, line)
+				l.putLine(p, line[:len(label)], line[len(label):])
 			}
 		}
 	}

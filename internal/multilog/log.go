@@ -23,10 +23,11 @@ type log struct {
 	firstLine int64 // when current got its first line, or multilog found lines in it, since boot in ns
 
 	// settled <= n <= outSize. Between two reads both are 0.
-	out      uintptr // address of outSize bytes for output
-	n        int     // bytes of output in there
-	settled  int     // how many of these 0.76 would have written by now
-	selected bool    // the line goes to this log
+	out      uintptr   // address of outSize bytes for output
+	n        int       // bytes of output in there
+	settled  int       // how many of these 0.76 would have written by now
+	prefix   bare.Text // text before each line, behind its label and before a blank; empty if there is none
+	selected bool      // the line goes to this log
 
 	warned uint8 // what warnOnce has warned of, as a set
 	broken bool  // TERM has come while something failed: nothing more is written to this log
@@ -45,7 +46,7 @@ type log struct {
 	age       int64     // seconds after which an old file is removed; 0 is never
 	processor bare.Text // command for sh; empty if there is none
 	code      bare.Text // what the names of old files end with
-	selection uint64    // hash of the actions that select its lines
+	selection uint64    // hash of the actions that say which lines it gets, and with what before them
 
 	lost  int64 // bytes that are not written because the log is broken
 	lines int64 // newlines among these bytes

@@ -33,6 +33,7 @@ for the logs that follow:
   R<time>  current is old enough
   !<command>  old files are fed through it
   w<code>  old files end in that
+  p<prefix>  a text before each line, behind the time stamp
 `,
 	Run:      multilog,
 	Stays:    true,

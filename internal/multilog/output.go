@@ -23,13 +23,21 @@ const diskPiece = 512 << 10
 // log, or fewer.
 const slack = 2000
 
-// putLine puts the beginning of a line into the output. 0.76 collects that in one piece.
+// putLine puts the beginning of a line into the output, with the prefix of the log. 0.76,
+// which has no prefix, collects the beginning in one piece.
 func (l *log) putLine(p *bare.Process, label, text []byte) {
 	n := len(label) + len(text)
+	if l.prefix.Len() > 0 {
+		n += l.prefix.Len() + len(" ")
+	}
 	if n > smallSize-(l.n-l.settled) {
 		l.settle(p)
 	}
 	l.collect(p, label)
+	if l.prefix.Len() > 0 {
+		l.collect(p, bare.BytesOf(l.prefix.String()))
+		l.collect(p, bare.BytesOf(" "))
+	}
 	l.collect(p, text)
 	if n > smallSize {
 		l.settle(p)

@@ -10,8 +10,8 @@ import (
 
 // quick does what emit does, but faster, for complete lines that no action looks into. It
 // stops at a place where 0.76 would read again, and returns how many bytes of text it has
-// written. It returns 0 if the text does not reach such a place, or if a log is so full
-// that current may end before it.
+// written. It returns 0 if the text does not reach such a place, if a log is so full that
+// current may end before it, or if a log has a prefix.
 func quick(p *bare.Process, text []byte, block int) int {
 	if script.logs.Len() == 0 {
 		return 0
@@ -19,6 +19,9 @@ func quick(p *bare.Process, text []byte, block int) int {
 	room := int64(outSize / 2)
 	for i := range script.logs.Len() {
 		l := script.logs.At(i)
+		if l.prefix.Len() > 0 {
+			return 0
+		}
 		if l.n > outSize/2 {
 			l.spill(p)
 		}

@@ -176,8 +176,9 @@ func (l *log) setName(name string) bool {
 	return true
 }
 
-// addSelection adds a word to the hash of the words that decide which lines the following
-// logs get.
+// addSelection adds a word to the hash of the words that decide which bytes the following
+// logs get for a text. The next multilog skips bytes that are in old files already, and may
+// do so only if the bytes are the same again.
 //
 //go:noinline
 func (l *log) addSelection(word string) {

@@ -43,6 +43,12 @@ func (s *parser) set(p *bare.Process, word string) bare.Exit {
 			return p.Fatal("not the end of a file's name: ", word)
 		}
 		l.code = bare.Keep(rest)
+	case 'p':
+		if len(rest) > lineMax || bare.Index(rest, '\n') < len(rest) {
+			return p.Fatal("not a prefix of lines: ", word)
+		}
+		l.prefix = bare.Keep(rest)
+		l.addSelection(word)
 	default:
 		p.Warn("unknown action: ", word)
 	}
