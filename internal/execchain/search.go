@@ -26,11 +26,12 @@ func proceed(p *bare.Process, argv bare.Words, path string, tools []*Tool) (*Too
 	s := Search{file: argv.At(0), path: path}
 	for s.Next() {
 		file := s.Candidate()
-		tool := fusible(p, file, tools)
+		tool, skipped := fusible(p, argv, file, tools)
 		var err bare.Errno
 		if tool == nil {
 			err = bare.Execve(file, argv, &p.Env)
 		} else if err = bare.CheckExec(); err == 0 {
+			p.Run(argv.From(skipped))
 			return tool, 0
 		}
 		s.Failed(err)
@@ -132,7 +133,7 @@ func identifySelf(p *bare.Process, tools []*Tool) {
 		if word == executable {
 			return
 		}
-		wanted = wanted || find(tools, bare.Base(word)) != nil
+		wanted = wanted || bare.Base(word) == multicallName || find(tools, bare.Base(word)) != nil
 	}
 	if wanted && executable != "" {
 		id, _, err := bare.Identify(executable)
@@ -140,24 +141,26 @@ func identifySelf(p *bare.Process, tools []*Tool) {
 	}
 }
 
-// fusible is the tool that a file is, if to exec the file would only start this very program
-// again. Otherwise, and in every doubt, it is nil, and the kernel decides what becomes of the
-// file.
-func fusible(p *bare.Process, file string, tools []*Tool) *Tool {
+// fusible is the tool that a command line runs by a file, if to exec the file would only start
+// this very program again. Otherwise, and in every doubt, it is nil, and the kernel decides
+// what becomes of the file. In "catena TOOL ..." one word is skipped before the tool's own.
+func fusible(p *bare.Process, argv bare.Words, file string, tools []*Tool) (tool *Tool, skipped int) {
 	// Whatever the limits are, the kernel takes at least 128 KiB of arguments and
 	// environment, in all and in a single string. What may be too large for the kernel must
 	// fail where an exec would fail.
 	const certain = 120 << 10
-	tool := find(tools, bare.Base(file))
+	if tool = find(tools, bare.Base(file)); tool == nil && bare.Base(file) == multicallName && len(tools) > 1 {
+		tool, skipped = find(tools, argv.At(1)), 1
+	}
 	if tool == nil || tool.Stays || !self.known || p.Bytes() > certain {
-		return nil
+		return nil, 0
 	}
 	id, mode, err := bare.Identify(file)
 	if err != 0 || id != self.id || mode&(unix.S_ISUID|unix.S_ISGID) != 0 ||
 		!bare.Executable(file) || bare.ExecIsNeeded(file) {
-		return nil
+		return nil, 0
 	}
-	return tool
+	return tool, skipped
 }
 
 // notRun reports why the program in p.Args could not be run. In daemontools' words a

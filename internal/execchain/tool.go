@@ -65,7 +65,7 @@ func runChain(p *bare.Process, tools []*Tool) bare.Exit {
 		tool = find(tools, bare.Base(p.Args.At(0)))
 	}
 	if tool == nil {
-		p.ActAs("catena", catenaUsage, bare.Misused)
+		p.ActAs(multicallName, catenaUsage, bare.Misused)
 	} else {
 		p.ActAs(tool.Name, tool.Usage, tool.Misused)
 	}
@@ -83,6 +83,10 @@ func runChain(p *bare.Process, tools []*Tool) bare.Exit {
 
 // spaces fills the column of names in the list of tools.
 const spaces = "               "
+
+// multicallName is the name by which a program with several tools takes its first argument
+// for the tool.
+const multicallName = "catena"
 
 const catenaUsage = "catena: usage: catena tool [arg ...]"
 
