@@ -14,7 +14,10 @@ GO      = go
 # would run under the runtime is left out, see internal/hosted.
 LDFLAGS = -s -w -E=_rt0_catena
 TAGS    = bare
-TOOLS  := $(filter-out catena,$(notdir $(wildcard cmd/*)))
+
+# Tools with the names of common commands. catena knows them, and no file gets such a name.
+UNNAMED = nohup
+TOOLS  := $(filter-out catena $(UNNAMED),$(notdir $(wildcard cmd/*)))
 
 export CGO_ENABLED = 0
 

@@ -119,6 +119,7 @@ func TestUsageMessageStandsInThePage(t *testing.T) {
 		}
 		var errs bytes.Buffer
 		cmd := exec.Command(filepath.Join(fused.dir, tool), arguments...)
+		cmd.Args[0] = tool // which nohup prints
 		cmd.Stderr = &errs
 		if cmd.Run() == nil {
 			t.Errorf("%s without arguments succeeds", tool)
@@ -176,6 +177,16 @@ func TestPagesAndHelpSayTheSameOfEachTool(t *testing.T) {
 			t.Errorf("catena.8 lacks %q", item)
 		}
 	}
+}
+
+// A reader who looks for a file of such a name finds out why there is none.
+func TestPageSaysForWhichToolsNoFileIsInstalled(t *testing.T) {
+	text := words(section(t, "catena", "DESCRIPTION"))
+	list := submatches(`No file is installed for \.Ic (.*?): common commands`, text)
+	if list == nil {
+		t.Fatal("catena.8 does not say so")
+	}
+	diffLists(t, "catena.8", submatches(`([a-z][a-z0-9]+)`, strings.NewReplacer("and", "", ".Ic", "").Replace(list[0])), "UNNAMED in Makefile", unnamed(t))
 }
 
 func TestMulticallTableHasTheFoldersOfCmd(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -56,7 +57,9 @@ func TestMakeInstallPutsBinaryNamesAndPages(t *testing.T) {
 		"usr/share/catena/init/catena.service -rw-r--r--",
 	}
 	for _, tool := range tools() {
-		want = append(want, "usr/bin/"+tool+" catena")
+		if !slices.Contains(unnamed(t), tool) {
+			want = append(want, "usr/bin/"+tool+" catena")
+		}
 	}
 	for _, tool := range pages() {
 		want = append(want, "usr/share/man/man8/"+tool+".8 -rw-r--r--")
@@ -66,6 +69,21 @@ func TestMakeInstallPutsBinaryNamesAndPages(t *testing.T) {
 		t.Error(said)
 	}
 	diffLists(t, "DESTDIR", installed(dest), "nothing", nil)
+}
+
+// What common commands are called is not for catena to take, neither where it is installed nor
+// in the folder of the build, which people put into PATH.
+func TestNoFileHasTheNameOfACommonCommand(t *testing.T) {
+	dest := t.TempDir()
+	install(t, "install", "DESTDIR="+dest, "PREFIX=")
+	for _, tool := range unnamed(t) {
+		if exists(filepath.Join(dest, "bin", tool)) || exists(filepath.Join(root, "bin", tool)) {
+			t.Errorf("make makes a file %s", tool)
+		}
+		if !slices.Contains(tools(), tool) {
+			t.Errorf("%s is no tool", tool)
+		}
+	}
 }
 
 func TestMakeInstallWarnsOfAPackageAndUninstallLeavesWhatIsNotOurs(t *testing.T) {

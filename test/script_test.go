@@ -2,7 +2,8 @@ package test
 
 // Every file of testdata/script describes one behaviour. It is run along every
 // path, and a script named *_as_daemontools also with Debian's package, which
-// proves that it says what 0.76 does.
+// proves that it says what 0.76 does. So are those named *_as_coreutils and
+// *_as_execline, with these packages.
 //
 // Not tested in this file: what the final program inherits as a whole, random
 // chains, the order of the system calls, the parsers by themselves, speed.
@@ -50,7 +51,7 @@ import (
 )
 
 func TestScript(t *testing.T) {
-	for _, p := range []path{fused, separate, plain, arm64, {"oracle", oracleDir}} {
+	for _, p := range []path{fused, separate, plain, arm64, {"oracle", oracleDir}, {"coreutils", oracleDir}} {
 		t.Run(p.name, func(t *testing.T) {
 			pattern := "*.txtar"
 			switch p.name {
@@ -60,6 +61,12 @@ func TestScript(t *testing.T) {
 			case "oracle":
 				need(t, filepath.Join(oracleDir, "envdir"), filepath.Join(oracleDir, "setlock"), filepath.Join(oracleDir, "softlimit"))
 				pattern = "*_as_daemontools.txtar"
+			case "coreutils":
+				need(t, filepath.Join(oracleDir, "nohup"))
+				pattern = "*_as_coreutils.txtar"
+			case "execline":
+				need(t, filepath.Join(execlineDir, "redirfd"))
+				pattern = "*_as_execline.txtar"
 			}
 			files, err := filepath.Glob(filepath.Join("testdata", "script", pattern))
 			if err != nil || len(files) == 0 {
@@ -140,7 +147,7 @@ func (p path) setup(env *testscript.Env) error {
 // machine's.
 func (p path) condition(name string) (bool, error) {
 	switch name {
-	case "fused", "separate", "plain", "oracle":
+	case "fused", "separate", "plain", "oracle", "coreutils", "execline":
 		return name == p.name, nil
 	case "qemu":
 		return p.name == "arm64", nil

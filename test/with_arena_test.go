@@ -267,10 +267,12 @@ func missing(lines, others []string, mark string) (list []string) {
 	return list
 }
 
-// The daemontools package, and where the programs that scripts lean on are.
+// The daemontools package and coreutils, execline, and where the programs that scripts lean on
+// are.
 const (
-	oracleDir  = "/usr/bin"
-	systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	oracleDir   = "/usr/bin"
+	execlineDir = "/usr/lib/execline/bin"
+	systemPath  = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 )
 
 // What every chain finds in its directory. A path that ends with a slash is a

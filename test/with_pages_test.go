@@ -20,6 +20,12 @@ func commands() []string { return append(tools(), "catena") }
 // pages lists what has a page: svscanboot is a script, not a tool.
 func pages() []string { return append(commands(), "svscanboot") }
 
+// unnamed lists the tools that have the names of common commands: no file is installed for them.
+func unnamed(t *testing.T) []string {
+	t.Helper()
+	return strings.Fields(submatches(`(?m)^UNNAMED *= *(.*)$`, read(t, filepath.Join(root, "Makefile")))[0])
+}
+
 func page(tool string) string { return filepath.Join(root, "man", tool+".8") }
 
 func read(t *testing.T, file string) string {

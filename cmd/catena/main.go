@@ -24,6 +24,7 @@ var tools = [...]*execchain.Tool{
 	&link.Envuidgid,
 	&link.Fghack,
 	&multilog.Multilog,
+	&link.Nohup,
 	&link.Pgrphack,
 	&control.Readproctitle,
 	&link.Setlock,

@@ -32,17 +32,23 @@ func dupTo(fd, number, flags int) Errno {
 // MoveUp moves a descriptor to the lowest free number above it. The new one is closed on
 // exec.
 func MoveUp(fd int) (int, Errno) {
-	r, _, err := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD_CLOEXEC, uintptr(fd))
+	above, err := CopyAbove(fd, fd)
 	if err == 0 {
 		Close(fd)
 	}
-	return int(r), err
+	return above, err
 }
 
 // DupAbove duplicates a descriptor to the lowest free number from low on. The new one stays
 // open on exec.
 func DupAbove(fd, low int) (int, Errno) {
 	r, _, err := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD, uintptr(low))
+	return int(r), err
+}
+
+// CopyAbove is DupAbove, but the new descriptor is closed on exec.
+func CopyAbove(fd, low int) (int, Errno) {
+	r, _, err := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD_CLOEXEC, uintptr(low))
 	return int(r), err
 }
 

@@ -100,5 +100,9 @@ func Fsync(fd int) Errno {
 	}
 }
 
-// Umask sets the mode bits that new files do not get.
-func Umask(mask int) { unix.RawSyscall(unix.SYS_UMASK, uintptr(mask), 0, 0) }
+// Umask sets the mode bits that new files do not get, and returns those that they did not get
+// before.
+func Umask(mask int) (was int) {
+	r, _, _ := unix.RawSyscall(unix.SYS_UMASK, uintptr(mask), 0, 0)
+	return int(r)
+}

@@ -10,7 +10,7 @@ var line struct {
 	text [4096]byte
 	n    int
 	out  bool  // the text is for standard output, and no message
-	err  Errno // the first error of this output; nothing is written after an error
+	err  Errno // the first error of this output; after an error nothing is written to standard output
 	tool Text  // the tool whose message it is
 }
 
@@ -55,6 +55,15 @@ func (s *Speaker) WarnErrno(why Errno, parts ...string) {
 	s.say(": warning: ", parts)
 	putReason(why)
 	flush()
+}
+
+// Say prints the parts, for a tool whose messages are those of another project. It returns why
+// standard error has not taken them.
+func Say(parts ...string) Errno {
+	for _, part := range parts {
+		put(part)
+	}
+	return flush()
 }
 
 // NoMemory prints what daemontools prints when there is no memory left.
@@ -156,11 +165,13 @@ func putByte(c byte) {
 	line.n++
 }
 
-// flush ends the line and writes it.
-func flush() {
+// flush ends the line and writes it. It returns why standard error has not taken the line.
+func flush() (err Errno) {
 	line.text[line.n] = '\n'
 	line.n++
 	write(true)
+	err, line.err = line.err, 0
+	return err
 }
 
 // write writes what is in the line. Last says that the message ends here. If another
@@ -181,6 +192,8 @@ func write(last bool) {
 	case unwaiting.on:
 		offer(text, last)
 	default:
-		WriteStream(2, text)
+		if err := WriteStream(2, text); line.err == 0 {
+			line.err = err
+		}
 	}
 }

@@ -40,6 +40,12 @@ func defaultSignal(signal int) (was action) {
 	return was
 }
 
+// IgnoreSignal ignores a signal, in the next program as well.
+func IgnoreSignal(signal int) {
+	ignore := action{handler: 1} // SIG_IGN
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&ignore)), 0, setSize, 0, 0)
+}
+
 // CatchSignals blocks every signal, for NextSignal to take. It gives SIGCHLD its default
 // action, or children could not be waited for if it was ignored.
 func CatchSignals() Signals {

@@ -8,6 +8,13 @@ import (
 
 // Streams that other processes share, and may have made non-blocking.
 
+// IsTerminal reports whether a descriptor is that of a terminal, or why not.
+func IsTerminal(fd int) (bool, Errno) {
+	var settings unix.Termios
+	_, _, err := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.TCGETS, uintptr(unsafe.Pointer(&settings)))
+	return err == 0, err
+}
+
 // ReadStream is Read, but waits for input even if the stream is non-blocking.
 func ReadStream(fd int, p []byte) (n int, err Errno) {
 	for {

@@ -41,18 +41,26 @@ func OneWord(word string) Words {
 }
 
 // NewWords makes a command line of words. False means that there is no memory.
-func NewWords(words ...string) (w Words, ok bool) {
-	vector, ok := allocate((len(words) + 1) * int(wordSize))
+func NewWords(words ...string) (w Words, ok bool) { return w.Behind(words...) }
+
+// Behind makes a command line of other words, with these behind them. False means that there
+// is no memory.
+func (w Words) Behind(words ...string) (all Words, ok bool) {
+	n := len(words)
+	vector, ok := allocate((n + w.n + 1) * int(wordSize))
 	if !ok {
-		return w, false
+		return all, false
 	}
 	for i, word := range words {
 		var b Buffer
 		if !b.Append(word) || !b.Finish() {
-			return w, false
+			return all, false
 		}
 		setWord(vector+uintptr(i)*wordSize, b.at)
 	}
-	setWord(vector+uintptr(len(words))*wordSize, 0)
-	return Words{vector, len(words)}, true
+	for i := range w.n {
+		setWord(vector+uintptr(n+i)*wordSize, word(w.at+uintptr(i)*wordSize))
+	}
+	setWord(vector+uintptr(n+w.n)*wordSize, 0)
+	return Words{vector, n + w.n}, true
 }

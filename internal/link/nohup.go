@@ -1,0 +1,245 @@
+package link
+
+import (
+	"golang.org/x/sys/unix"
+
+	"catena/internal/bare"
+	"catena/internal/execchain"
+)
+
+// Nohup runs a program that a hangup does not end. It does what nohup of GNU coreutils does,
+// with its messages and exit codes.
+var Nohup = execchain.Tool{
+	Name:    "nohup",
+	Does:    "keeps a hangup from a program",
+	Usage:   "Try 'nohup --help' for more information.",
+	Misused: nohupFailed,
+	Help: `usage: nohup command [arg ...]
+Input from a terminal is ignored, and output to a terminal is appended to
+nohup.out, or to $HOME/nohup.out.
+`,
+	Run: nohup,
+}
+
+// The exit codes of GNU's nohup. If POSIXLY_CORRECT is set, a failure of nohup itself is
+// nohupPosix.
+const (
+	nohupFailed  bare.Exit = 125
+	nohupDenied  bare.Exit = 126 // the command is there and cannot be run
+	nohupMissing bare.Exit = 127 // the command is not there
+	nohupPosix   bare.Exit = 127
+)
+
+// hangup is what nohup knows of its process.
+type hangup struct {
+	name   bare.Text // what nohup was called as: its messages begin with that
+	failed bare.Exit // the exit code of a failure of nohup itself
+
+	// Which standard descriptors are terminals, and whether standard output is closed.
+	input, output, errors, closed bool
+
+	unheard bare.Errno // why standard error has not taken a message, or 0
+}
+
+func nohup(p *bare.Process) bare.Exit {
+	h := hangup{name: bare.Keep(p.Args.At(0)), failed: nohupFailed}
+	if _, posix := p.Env.Get("POSIXLY_CORRECT"); posix {
+		h.failed = nohupPosix
+	}
+	command := p.Args.From(1)
+	switch word := command.At(0); {
+	case word == "--":
+		command = command.From(1)
+	case len(word) > 2 && word[:2] == "--":
+		return h.misused("unrecognized option '", word, "'")
+	case len(word) > 1 && word[0] == '-':
+		return h.misused("invalid option -- '", word[1:2], "'")
+	}
+	if command.Len() == 0 {
+		return h.misused("missing operand", "", "")
+	}
+
+	saved, exit := h.redirect(p)
+	switch {
+	case exit != bare.Continue:
+		return exit
+	case h.unheard != 0: // the user would not know where the output is
+		return h.failed
+	}
+	bare.IgnoreSignal(int(unix.SIGHUP))
+	exit, why := nohupMissing, execOrShell(p, command)
+	if why != unix.ENOENT {
+		exit = nohupDenied
+	}
+	if bare.Replace(2, saved) == 0 {
+		h.sayErrno(why, "failed to run command ", quoted(command.At(0)))
+	}
+	if h.unheard != 0 {
+		return h.failed
+	}
+	return exit
+}
+
+// redirect takes the terminals away from the standard descriptors, and says so. It returns a
+// descriptor for a message of a command that cannot be run: what standard error was.
+func (h *hangup) redirect(p *bare.Process) (saved int, exit bare.Exit) {
+	h.input, _ = bare.IsTerminal(0)
+	output, why := bare.IsTerminal(1)
+	h.output, h.closed = output, why == unix.EBADF
+	h.errors, _ = bare.IsTerminal(2)
+
+	if h.input {
+		// Standard input is open for writing only, so that the command finds an error where
+		// it reads, and no end.
+		if _, err := openAs(0, "/dev/null", unix.O_WRONLY, 0); err != 0 {
+			return 0, h.fatal(err, "failed to render standard input unusable")
+		}
+		if !h.output && !h.errors {
+			h.noteUnheard(bare.Say(h.name.String(), ": ignoring input"))
+		}
+	}
+	out := 1
+	if h.output || h.errors && h.closed {
+		if out, exit = h.openOutput(p); exit != bare.Continue {
+			return 0, exit
+		}
+	}
+	if !h.errors {
+		return 2, bare.Continue
+	}
+	if saved, why = bare.CopyAbove(2, 3); why != 0 {
+		saved = -1 // the message will be missing, and nothing else
+	}
+	if !h.output {
+		h.say("redirecting stderr to stdout", "")
+	}
+	if err := bare.Replace(2, out); err != 0 {
+		return 0, h.fatal(err, "failed to redirect standard error")
+	}
+	if h.closed {
+		bare.Close(out)
+	}
+	return saved, bare.Continue
+}
+
+// openOutput opens the file for the output, for its owner alone whatever the umask is. The
+// file becomes standard output if that is a terminal.
+func (h *hangup) openOutput(p *bare.Process) (fd int, exit bare.Exit) {
+	const file, flags, mode = "nohup.out", unix.O_CREAT | unix.O_WRONLY | unix.O_APPEND, 0o600
+	number := 1
+	if !h.output {
+		number = -1
+	}
+	umask := bare.Umask(^mode & 0o777)
+	name := file
+	fd, err := openAs(number, file, flags, mode)
+	if err != 0 {
+		home, set := p.Env.Get("HOME")
+		second := err
+		if set {
+			name = under(home, file)
+			fd, second = openAs(number, name, flags, mode)
+		}
+		if second != 0 {
+			h.sayErrno(err, "failed to open ", quoted(file))
+			if set {
+				h.sayErrno(second, "failed to open ", quoted(name))
+			}
+			return 0, h.failed
+		}
+	}
+	bare.Umask(umask)
+	h.say("appending output to ", quoted(name))
+	return fd, bare.Continue
+}
+
+func (h *hangup) misused(what, word, end string) bare.Exit {
+	bare.Say(h.name.String(), ": ", what, word, end)
+	bare.Say("Try '", h.name.String(), " --help' for more information.")
+	return h.failed
+}
+
+func (h *hangup) fatal(why bare.Errno, what string) bare.Exit {
+	h.sayErrno(why, what, "")
+	return h.failed
+}
+
+func (h *hangup) sayErrno(why bare.Errno, what, name string) {
+	h.noteUnheard(bare.Say(h.name.String(), ": ", what, name, ": ", reasonOfC(why)))
+}
+
+// say tells what becomes of the output, and of the input if that is ignored.
+func (h *hangup) say(what, name string) {
+	ignoring := ""
+	if h.input {
+		ignoring = "ignoring input and "
+	}
+	h.noteUnheard(bare.Say(h.name.String(), ": ", ignoring, what, name))
+}
+
+func (h *hangup) noteUnheard(why bare.Errno) {
+	if why != 0 {
+		h.unheard = why
+	}
+}
+
+// openAs opens a file as a descriptor of a number, or as any if the number is negative.
+func openAs(number int, file string, flags int, mode uint32) (fd int, err bare.Errno) {
+	fd, err = bare.Open(file, flags, mode)
+	if err != 0 || number < 0 || fd == number {
+		return fd, err
+	}
+	err = bare.Replace(number, fd)
+	bare.Close(fd)
+	return number, err
+}
+
+// under is a file of a directory, without slashes that the directory has at its end.
+func under(dir, file string) string {
+	n := len(dir)
+	for n > 0 && dir[n-1] == '/' {
+		n--
+	}
+	var b bare.Buffer
+	if n == 0 { // the root, or no directory at all
+		b.Append(dir)
+	} else {
+		b.Append(dir[:n])
+		b.Append("/")
+	}
+	b.Append(file)
+	return b.String()
+}
+
+// execOrShell execs a command as execvp(3) of the C library does, and returns only if that
+// fails. Unlike a chain, execvp goes on with the next folder where a folder of PATH is none,
+// and has a shell run a script that does not say what runs it.
+func execOrShell(p *bare.Process, command bare.Words) (why bare.Errno) {
+	if command.At(0) == "" {
+		return unix.ENOENT
+	}
+	denied := false
+	for s := execchain.Look(p, command.At(0)); s.Next(); {
+		why = bare.Execve(s.Candidate(), command, &p.Env)
+		switch why {
+		case unix.ENOEXEC:
+			var script bare.Buffer // a candidate is not valid for long
+			script.Append(s.Candidate())
+			shell, ok := command.From(1).Behind("/bin/sh", script.String())
+			if !ok {
+				return unix.ENOMEM
+			}
+			return bare.Execve("/bin/sh", shell, &p.Env)
+		case unix.EACCES:
+			denied = true
+		case unix.ENOENT, unix.ESTALE, unix.ENOTDIR, unix.ENODEV, unix.ETIMEDOUT:
+		default:
+			return why
+		}
+		s.Failed(unix.ENOENT) // the search goes on
+	}
+	if denied {
+		return unix.EACCES
+	}
+	return why
+}
