@@ -14,7 +14,6 @@ import (
 const (
 	Run       = "./run"
 	Down      = "down"
-	Pipe      = "supervise/pipe" // catena's: between a service and its log
 	Log       = "log"
 	Folder    = "supervise"
 	Lock      = "supervise/lock"

@@ -24,9 +24,9 @@ var process struct {
 	// descriptors and put something there.
 	private    int // descriptors from here up are the supervisor's alone; 0 if children cannot share its table
 	logDir     int // for the directory of a log that is being started
-	heldPipe   int // for the pipe to a log, until the child has opened it
+	heldPipes  int // and the next ones, one for each log: for the pipes to logs, until the child has opened them
 	keptLock   int // for the lock of a service that could not be recorded
-	pipeReader int // under which a service holds the reading end of the pipe to its log
+	pipeReader int // under which a service holds the reading ends of pipes: see service.Reader
 
 	copied        bool // children get a copy of the memory, because vfork is a fork here (qemu-user)
 	noPidfds      bool // clone(2) gives no pidfd of the child
@@ -99,13 +99,18 @@ func BeginMany(p *bare.Process) bare.Exit {
 	if err := bare.OccupyStandard(); err != 0 {
 		return p.FatalErrno(err, "unable to open /dev/null")
 	}
-	process.pipeReader = max(usualReader, last+4) // above share
+	const logs = len(service.Logs) - 1
+	process.logDir = max(last, 2) + 1
+	process.heldPipes = process.logDir + 1
+	process.keptLock = process.heldPipes + logs
+	private := process.keptLock + 1
+	process.pipeReader = max(usualReader, private+logs-1)
 	if ok {
-		process.logDir = max(last, 2) + 1
-		process.heldPipe = process.logDir + 1
-		process.keptLock = process.heldPipe + 1
-		if bare.DupTo(0, process.logDir) == 0 && bare.DupTo(0, process.heldPipe) == 0 && bare.DupTo(0, process.keptLock) == 0 && bare.CanUnshare() {
-			process.private = process.keptLock + 1
+		for fd := process.logDir; fd < private && ok; fd++ {
+			ok = bare.DupTo(0, fd) == 0
+		}
+		if ok && bare.CanUnshare() {
+			process.private = private
 		}
 	}
 	if exit := Begin(p); exit != bare.Continue {

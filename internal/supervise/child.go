@@ -53,8 +53,8 @@ type order struct {
 	starts uint32     // of the service before this one
 
 	// Of supervise:
-	name     string // the directory of the service
-	standard int    // service.NoPipe, PipeToLog or PipeOfLog
+	name string       // the directory of the service
+	ends service.Ends // which ends of pipes become standard descriptors
 }
 
 // notes are what a child notes for its parent.
@@ -67,6 +67,7 @@ type notes struct {
 	noSession  bare.Errno     // why the child could not lead a session, as it should; or 0
 	step       step           // at which the child has failed
 	failed     bare.Errno     // why the child has failed; or 0
+	log        int            // the log whose pipe the child could not open
 }
 
 // fork starts run or finish.
@@ -79,19 +80,21 @@ func (s *Service) fork(c *child) (pid int, err bare.Errno) {
 			return pid, 0
 		}
 	}
-	if c.shared && s.files.standard == service.PipeOfLog {
+	if c.shared && s.files.ends.AreOfLog() {
 		if err := bare.DupTo(s.files.dir, process.logDir); err != 0 {
 			return -1, err
 		}
 	}
-	if c.shared && s.files.standard != service.NoPipe {
-		// Until the child has opened the pipe, everyone else who has it may be killed, and
+	if c.shared {
+		// Until the child has opened a pipe, everyone else who has it may be killed, and
 		// what is in the pipe would be lost.
-		service.HoldPipe(s.files.base, process.heldPipe)
+		service.HoldPipes(s.files.base, s.files.ends, process.heldPipes)
 	}
 	pid, err = c.start()
-	if c.shared && s.files.standard != service.NoPipe {
-		bare.DupTo(0, process.heldPipe) // or the log would never read the end of its input
+	for log := 1; log < len(service.Logs); log++ {
+		if c.shared && s.files.ends.Has(log) {
+			bare.DupTo(0, process.heldPipes+log-1) // or the log would never read the end of its input
+		}
 	}
 	if err == 0 {
 		s.complete(c)
@@ -171,8 +174,8 @@ func (c *child) enter() bool {
 	if c.shared && process.many {
 		// The child leaves the shared table for one of its own, without the supervisor's
 		// descriptors. Where a container forbids that, exec copies the whole table, which
-		// is enough unless the child changes a descriptor before the exec, as JoinPipe does.
-		if err := bare.CloseFrom(process.private); err != 0 && s.files.standard != service.NoPipe {
+		// is enough unless the child changes a descriptor before the exec, as JoinPipes does.
+		if err := bare.CloseFrom(process.private); err != 0 && s.files.ends != service.NoPipe {
 			return c.fail(toCloseFiles, err)
 		}
 	}
@@ -181,16 +184,11 @@ func (c *child) enter() bool {
 			return c.fail(toWriteLock, err)
 		}
 	}
-	if s.files.standard != service.NoPipe {
-		reader := process.pipeReader
-		if reader == c.ready {
-			reader++
-		}
-		if err := service.JoinPipe(bare.Cwd, s.files.standard, reader); err != 0 {
-			return c.fail(toOpenPipe, err)
-		}
+	if log, err := service.JoinPipes(bare.Cwd, s.files.ends, process.pipeReader, c.ready); err != 0 {
+		c.log = log
+		return c.fail(toOpenPipe, err)
 	}
-	if s.files.standard == service.PipeOfLog {
+	if s.files.ends.AreOfLog() {
 		dir := s.files.dir
 		if c.shared {
 			dir = process.logDir

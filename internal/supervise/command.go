@@ -86,8 +86,12 @@ func (s *Service) apply(p *bare.Speaker, c byte) {
 		s.paused = isUp
 	case 'c':
 		s.paused = false
-	case JoinLog[0]:
-		s.joinLog(p)
+	default:
+		for log := 1; log < len(service.Logs); log++ {
+			if c == service.Logs[log].Join[0] {
+				s.joinLog(p, log)
+			}
+		}
 	}
 	if c == 'k' && s.phase == clearing && s.left {
 		leftovers.until = 0 // act kills the descendants that are left
@@ -102,34 +106,31 @@ func (s *Service) apply(p *bare.Speaker, c byte) {
 	}
 }
 
-// JoinLog is a command that only svscan sends, when a service gets a log after its
-// supervisor was started: from its next start on, the service writes to the log.
-const JoinLog = ">"
-
-// joinLog carries out JoinLog.
-func (s *Service) joinLog(p *bare.Speaker) {
-	err := bare.Exists(s.files.base, service.Pipe)
+// joinLog carries out Join of one of service.Logs.
+func (s *Service) joinLog(p *bare.Speaker, log int) {
+	pipe := service.Logs[log].Pipe
+	err := bare.Exists(s.files.base, pipe)
 	switch {
-	case s.files.standard == service.PipeOfLog || err == unix.ENOENT: // svscan makes the pipe before it sends the command
+	case s.files.ends.AreOfLog() || err == unix.ENOENT: // svscan makes the pipe before it sends the command
 		return
-	case err == 0 && !process.many && s.hasPipe():
+	case err == 0 && !process.many && s.hasPipe(log):
 		return
 	case err == 0 && process.many: // each child opens the pipe itself
-		s.files.standard = service.PipeToLog
+		s.files.ends |= service.PipeTo(log)
 	case err == 0:
 		last, _ := bare.LastDescriptor()
-		err = service.JoinPipe(s.files.base, service.PipeToLog, max(usualReader, last+1))
+		_, err = service.JoinPipes(s.files.base, service.PipeTo(log), max(usualReader, last+1)+log-1, -1)
 	}
 	if err != 0 {
-		p.WarnErrno(err, "unable to open ", s.name.String(), "/", service.Pipe)
+		p.WarnErrno(err, "unable to open ", s.name.String(), "/", pipe)
 	}
 }
 
-// hasPipe reports whether the standard output of this process, which the service inherits,
-// is the pipe to the log already.
-func (s *Service) hasPipe() bool {
-	pipe, err := bare.Stat(s.files.base, service.Pipe)
-	is, failed := bare.StatOpen(1)
+// hasPipe reports whether a standard descriptor of this process, which the service inherits,
+// is the pipe to its log already.
+func (s *Service) hasPipe(log int) bool {
+	pipe, err := bare.Stat(s.files.base, service.Logs[log].Pipe)
+	is, failed := bare.StatOpen(log)
 	return err == 0 && failed == 0 && is.File == pipe.File
 }
 

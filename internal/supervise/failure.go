@@ -54,7 +54,7 @@ func (c *child) report() {
 	case c.step == toCloseFiles:
 		p.FatalErrno(c.failed, "unable to close the files of other services")
 	case c.step == toOpenPipe && c.kind == ofSupervise:
-		p.FatalErrno(c.failed, "unable to open ", name, "/", service.Pipe)
+		p.FatalErrno(c.failed, "unable to open ", name, "/", service.Logs[c.log].Pipe)
 	case c.step == toOpenPipe:
 		p.FatalErrno(c.failed, "unable to open the pipe of ", name)
 	case c.kind == ofSupervise:

@@ -66,9 +66,9 @@ type Service struct {
 // files are the descriptors of a service. 0 stands for a file that is not open, as Begin has
 // occupied descriptors 0 to 2; ready has -1 for that.
 type files struct {
-	dir      int // the directory, or bare.Cwd
-	base     int // the directory that has the pipe: for a log, that of its service
-	standard int // no descriptor: service.NoPipe, PipeToLog or PipeOfLog
+	dir  int          // the directory, or bare.Cwd
+	base int          // the directory that has the pipes: for a log, that of its service
+	ends service.Ends // no descriptor: which ends of pipes are standard descriptors of the service
 
 	lock, control, ok int // in supervise
 	ready             int // our end of the readiness FIFO or pipe

@@ -10,12 +10,11 @@ import (
 // The table of the services of this process, and what is done to each of them.
 
 // Add begins to supervise the service of a directory. name is what messages call the
-// service. dir is a descriptor of the directory, or bare.Cwd. standard is service.NoPipe,
-// PipeToLog or PipeOfLog; base is dir, but for a log a descriptor of the directory of its
-// service. Forget closes both. If exit is not Continue, Add has failed, has said so and has
-// closed both.
-func Add(p *bare.Speaker, name bare.Text, base, dir, standard int) (place int, exit bare.Exit) {
-	files := files{dir: dir, base: base, standard: standard, ready: -1}
+// service. dir is a descriptor of the directory, or bare.Cwd. base is dir, but for a log a
+// descriptor of the directory of its service, where the pipes of ends are. Forget closes both.
+// If exit is not Continue, Add has failed, has said so and has closed both.
+func Add(p *bare.Speaker, name bare.Text, base, dir int, ends service.Ends) (place int, exit bare.Exit) {
+	files := files{dir: dir, base: base, ends: ends, ready: -1}
 	place = bare.FreePlace(&loop.services, isUsed)
 	if !loop.services.Grow(place+1) || !loop.pids.Grow(place+1) {
 		files.close()

@@ -147,7 +147,7 @@ func changedName(p *bare.Process, name string, mask uint32, now int64) {
 	directory := mask&unix.IN_ISDIR != 0
 	e.link = !directory
 	switch {
-	case gone && !e.of[main].running() && !e.of[log].running():
+	case gone && !e.isRunning():
 		e.renew(place) // the next directory may have the same inode
 		e.look = now
 	case gone || directory && mask&unix.IN_MOVED_TO != 0:

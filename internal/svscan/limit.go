@@ -25,8 +25,8 @@ func isGivenUp(now int64) bool {
 	return halt.limit != bare.Never && now >= halt.at+halt.limit+grace+patience
 }
 
-// force kills what is left of a service and its log when the time of -t is over: first run of
-// the service; run of the log too, if the log was told to end before that; and in the last
+// force kills what is left of a service and its logs when the time of -t is over: first run of
+// the service; run of a log too, if the log was told to end before that; and in the last
 // turn all of run, finish and the supervisors.
 func force(p *bare.Process, e *entry, now int64) {
 	over := halt.at + halt.limit
@@ -36,7 +36,7 @@ func force(p *bare.Process, e *entry, now int64) {
 	last := lastTurn(now)
 	for which := range e.of {
 		s := &e.of[which]
-		rest := which == log && (s.stop.phase != toldToEnd || s.stop.since >= over)
+		rest := which != main && (s.stop.phase != toldToEnd || s.stop.since >= over)
 		if s.stop.phase == isOver && !s.running() || rest && !last {
 			continue
 		}
@@ -111,27 +111,19 @@ func sayWaiting(p *bare.Process, now int64) {
 	n, others := 0, 0
 	for i := range table.services.Len() {
 		e := table.services.At(i)
-		which := main
-		if !e.waitsFor(main) {
-			which = log
+		for which := range e.of {
+			if !e.used || !e.waitsFor(which) {
+				continue
+			}
+			if size := putWaiting(room[n:], e, which, n > 0); size > 0 {
+				n += size
+			} else {
+				others++
+			}
+			if which == main {
+				break
+			}
 		}
-		if !e.used || !e.waitsFor(which) {
-			continue
-		}
-		name, before, behind := e.dir(which), "", ""
-		if e.of[which].isUnheard(name) {
-			before, behind = "the process that has ", "/"+service.Lock
-		}
-		if len(name)+len(before)+len(behind)+2 > len(room)-n {
-			others++
-			continue
-		}
-		if n > 0 {
-			n += copy(room[n:], ", ")
-		}
-		n += copy(room[n:], before)
-		n += copy(room[n:], name)
-		n += copy(room[n:], behind)
 	}
 	if n == 0 {
 		return
@@ -143,6 +135,25 @@ func sayWaiting(p *bare.Process, now int64) {
 	var number [20]byte
 	digits := bare.PutNumber(number[:], uint64(others))
 	p.Warn("waiting for ", bare.TextOf(room[:n]), " and ", bare.TextOf(number[:digits]), " others")
+}
+
+// putWaiting puts the name of a service or a log for which svscan waits into a list. It returns how
+// many bytes that takes, or 0 if there is no room.
+func putWaiting(room []byte, e *entry, which int, follows bool) int {
+	name, before, behind := e.dir(which), "", ""
+	if e.of[which].isUnheard(name) {
+		before, behind = "the process that has ", "/"+service.Lock
+	}
+	if len(name)+len(before)+len(behind)+2 > len(room) {
+		return 0
+	}
+	n := 0
+	if follows {
+		n = copy(room, ", ")
+	}
+	n += copy(room[n:], before)
+	n += copy(room[n:], name)
+	return n + copy(room[n:], behind)
 }
 
 // isUnheard reports whether somebody has the lock of a directory who takes no commands: a service
@@ -158,7 +169,7 @@ func (s *supervisor) isUnheard(dir string) bool {
 	return err == unix.ENXIO || err == unix.ENOENT
 }
 
-// waitsFor reports whether svscan, which stops, still waits for a service or for its log.
+// waitsFor reports whether svscan, which stops, still waits for a service or for one of its logs.
 func (e *entry) waitsFor(which int) bool {
 	s := &e.of[which]
 	return s.running() || s.stop.phase != isOver

@@ -37,28 +37,27 @@ func look(p *bare.Process, place int, now int64) {
 		return
 	}
 	if !e.there {
-		unwatch(place, main)
-		unwatch(place, log)
+		unwatchAll(place)
 	}
 }
 
 // What a message about an entry is about: a bit above the errno.
 const (
-	ofName = 1 << (12 + iota)
-	ofLog
-	ofPipe
+	ofName = 1 << 12
+	ofLog  = 1 << 13 // 1 << 14 for the second log
+	ofPipe = 1 << 16 // likewise
 )
 
 // isNews notes what is wrong with an entry. It returns false if the last message about the
 // entry said the same.
-func (e *entry) isNews(what uint16, err bare.Errno) bool {
+func (e *entry) isNews(what uint32, err bare.Errno) bool {
 	was := e.said
-	e.said = what | uint16(err)
+	e.said = what | uint32(err)
 	return e.said != was
 }
 
 // fine notes that nothing is wrong with the name, the log or the pipe any more.
-func (e *entry) fine(what uint16) {
+func (e *entry) fine(what uint32) {
 	if e.said&what != 0 {
 		e.said = 0
 	}
@@ -79,7 +78,7 @@ func giveName(p *bare.Process, place int, id bare.Identity, now int64) int {
 	e := table.services.At(place)
 	name := e.name()
 	before := findOther(name, id)
-	if before < 0 && !e.of[main].running() && !e.of[log].running() {
+	if before < 0 && !e.isRunning() {
 		if none := (bare.Identity{}); e.id != none {
 			e.came = now
 		}
@@ -88,8 +87,7 @@ func giveName(p *bare.Process, place int, id bare.Identity, now int64) int {
 		return place
 	}
 	e.other, e.there = true, false
-	unwatch(place, main)
-	unwatch(place, log)
+	unwatchAll(place)
 	if before < 0 {
 		link, seen := e.link, e.seen
 		if before = add(name, now); before < 0 {
@@ -110,34 +108,40 @@ func lookInto(p *bare.Process, place int, now int64) {
 	e := table.services.At(place)
 	e.there = true
 	e.fine(ofName)
-	e.of[main].lacksRun, e.of[log].lacksRun = false, false
-	if e.known && !e.logged {
-		lookForLog(p, place, now)
+	for which := range e.of {
+		e.of[which].lacksRun = false
 	}
-	if e.known {
-		keepLooking(p, place, now)
+	if !e.known {
+		return
 	}
+	for which := log; which < all; which++ {
+		if !e.pipe(which).logged && !lookForLog(p, place, which, now) {
+			break
+		}
+	}
+	keepLooking(p, place, now)
 }
 
 // lookForLog finds out whether a service has got a log. A directory of that name is a log once
-// it has a run.
-func lookForLog(p *bare.Process, place int, now int64) {
+// it has a run. lookForLog returns false if it cannot tell, and has said so.
+func lookForLog(p *bare.Process, place, which int, now int64) bool {
 	e := table.services.At(place)
-	is, err := bare.IsDirectory(bare.Cwd, e.dir(log))
+	is, err := bare.IsDirectory(bare.Cwd, e.dir(which))
 	switch {
 	case err == unix.ENOENT, err == 0 && !is:
-		return
+		return true
 	case err != 0:
-		if e.isNews(ofLog, err) {
-			p.WarnErrno(err, "unable to stat ", e.dir(log))
+		if e.isNews(ofLog<<(which-log), err) {
+			p.WarnErrno(err, "unable to stat ", e.dir(which))
 		}
 		e.look = now + again
-		return
+		return false
 	}
-	e.fine(ofLog)
-	if e.of[log].lacksRun = !hasRun(place, log); !e.of[log].lacksRun {
-		e.logged, e.join = true, true
+	e.fine(ofLog << (which - log))
+	if e.of[which].lacksRun = !hasRun(place, which); !e.of[which].lacksRun {
+		e.pipe(which).logged, e.pipe(which).join = true, true
 	}
+	return true
 }
 
 // hasRun reports whether a directory has a run, or a process that a supervisor has left. A
@@ -195,7 +199,7 @@ func keepLooking(p *bare.Process, place int, now int64) (found bool) {
 	for which := range e.of {
 		s := &e.of[which]
 		switch {
-		case !s.lacksRun && (which == log || e.logged && !e.link):
+		case !s.lacksRun && (which != main || e.hasAllLogs() && !e.link):
 			unwatch(place, which)
 		default:
 			err := watch(place, which)
@@ -206,10 +210,13 @@ func keepLooking(p *bare.Process, place int, now int64) (found bool) {
 			poll = poll || err != 0 || s.lacksRun && isLink(bare.Join(e.dir(which), "run"))
 		}
 	}
-	if !e.logged { // after the watch, which tells of a log that comes later
+	for which := log; which < all; which++ { // after the watch, which tells of a log that comes later
+		if e.pipe(which).logged {
+			continue
+		}
 		var target [1]byte
-		_, err := bare.Readlink(bare.Cwd, e.dir(log), target[:])
-		found, poll = err != unix.ENOENT, poll || err == 0
+		_, err := bare.Readlink(bare.Cwd, e.dir(which), target[:])
+		found, poll = found || err != unix.ENOENT, poll || err == 0
 	}
 	if poll && scan.watch >= 0 && !scan.far {
 		e.look = min(e.look, now+again)

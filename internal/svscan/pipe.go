@@ -8,14 +8,15 @@ import (
 	"catena/internal/supervise"
 )
 
-// The pipe between a service and its log: svscan has the FIFO open, so that what is in the FIFO
+// The pipe between a service and a log of it: svscan has the FIFO open, so that what is in the FIFO
 // is kept. Supervisors and services open the FIFO by its name.
 //
 // Somebody may remove the folder supervise, and the FIFO with it. Processes that have the old
 // FIFO open go on with that. The next one that is started finds no FIFO, so svscan makes a new
 // one first, and sees to it that the log comes to read the new one when the old one has ended.
 
-// A pipe is what svscan has of the FIFO of a service with a log. Its phases in a stop:
+// A pipe is what svscan knows of a log that a service may have, and of the FIFO between the two.
+// Its phases in a stop:
 //
 //	held ──endPipe: the service has ended──► ending ──the log has ended──► closed
 //	  ▲                                        │
@@ -23,8 +24,10 @@ import (
 //
 // A pipe that is not open is opened before a supervisor is started that needs it.
 type pipe struct {
-	fd    int32 // -1 if it is closed
-	phase pipePhase
+	fd     int32 // -1 if it is closed
+	phase  pipePhase
+	logged bool // there is such a log
+	join   bool // the supervisor of the service is to be told of the log
 
 	// If the FIFO that the log reads has lost its name:
 	leaving bool  // the log is to change to the new one
@@ -47,49 +50,61 @@ const (
 	refused           // it could not be opened in the stop, and is not tried again
 )
 
-// openPipe opens the FIFO between a service and its log for reading and writing. So what is in
+// openPipe opens the FIFO between a service and a log of it for reading and writing. So what is in
 // the FIFO is kept as long as svscan lives.
-func openPipe(p *bare.Process, e *entry) bool {
+func openPipe(p *bare.Process, e *entry, which int) bool {
+	name := service.Logs[which].Pipe
 	dir, err := bare.OpenDirectory(bare.Cwd, e.name())
 	fd, was := -1, bare.Errno(0)
 	if err == 0 {
-		fd, was, err = service.OpenPipe(dir)
+		fd, was, err = service.OpenPipe(dir, which)
 		bare.Close(dir)
 	}
 	if was != 0 {
-		p.WarnErrno(was, "unable to use ", e.name(), "/", service.Pipe, ", making a new one")
+		p.WarnErrno(was, "unable to use ", e.name(), "/", name, ", making a new one")
 	}
 	if err != 0 {
-		if e.isNews(ofPipe, err) {
-			p.WarnErrno(err, "unable to open ", e.name(), "/", service.Pipe)
+		if e.isNews(ofPipe<<(which-log), err) {
+			p.WarnErrno(err, "unable to open ", e.name(), "/", name)
 		}
 		return false
 	}
-	e.pipe.fd, e.pipe.phase = int32(fd), held
+	pipe := e.pipe(which)
+	pipe.fd, pipe.phase = int32(fd), held
 	return true
 }
 
-// renewPipe sees to it, before a supervisor is started, that the FIFO which svscan has open is
-// the one that the supervisor will open by name. It returns false if that FIFO cannot be opened.
-func renewPipe(p *bare.Process, place, which int, now int64) bool {
+// renewPipes sees to it, before a supervisor is started, that the FIFOs which svscan has open are
+// those that the supervisor will open by name. It returns false if a FIFO cannot be opened.
+func renewPipes(p *bare.Process, place, starts int, now int64) bool {
 	e := table.services.At(place)
-	if !e.logged || e.pipe.fd >= 0 && (e.of[which].started == 0 || e.hasNamedPipe()) {
-		return true
+	for which := log; which < all; which++ {
+		if !e.uses(starts, which) || e.pipe(which).fd >= 0 && (e.of[starts].started == 0 || e.hasNamedPipe(which)) {
+			continue
+		}
+		// A process that the last supervisor has left goes on with the FIFO that it has.
+		runs, _, _ := service.Left(e.dir(starts), supervise.Boot())
+		if !changePipe(p, e, which, starts, runs, now) {
+			return false
+		}
 	}
-	// A process that the last supervisor has left goes on with the FIFO that it has.
-	runs, _, _ := service.Left(e.dir(which), supervise.Boot())
-	return changePipe(p, e, which, runs, now)
+	return true
 }
 
-// renewAfterDeath is renewPipe for a service or a log of svscan's own table that has died, and
+// uses reports whether a supervisor has an end of the pipe to a log.
+func (e *entry) uses(supervisor, which int) bool {
+	return e.pipe(which).logged && (supervisor == main || supervisor == which)
+}
+
+// renewAfterDeath is renewPipes for a service or a log of svscan's own table that has died, and
 // which package supervise may start again. It looks once after each start.
 func renewAfterDeath(p *bare.Process, place int, now int64) {
 	e := table.services.At(place)
-	if !e.logged || e.pipe.fd < 0 {
+	if !e.hasOpenPipe() {
 		return
 	}
-	for which := range e.of {
-		s := &e.of[which]
+	for died := range e.of {
+		s := &e.of[died]
 		if s.pid != inside {
 			continue
 		}
@@ -98,47 +113,67 @@ func renewAfterDeath(p *bare.Process, place int, now int64) {
 			continue
 		}
 		s.starts = starts
-		if which == log {
-			e.pipe.leaving = false // the log's next start opens the FIFO by name
+		if died != main {
+			e.pipe(died).leaving = false // the log's next start opens the FIFO by name
 		}
-		if !e.hasNamedPipe() {
-			changePipe(p, e, which, false, now)
+		for which := log; which < all; which++ {
+			if e.uses(died, which) && e.pipe(which).fd >= 0 && !e.hasNamedPipe(which) {
+				changePipe(p, e, which, died, false, now)
+			}
 		}
 	}
 }
 
-// closePipe closes the FIFO, if svscan has it open.
-func (e *entry) closePipe() {
-	if e.pipe.fd >= 0 {
-		bare.Close(int(e.pipe.fd))
-		e.pipe.fd, e.pipe.phase = -1, closed
+// hasOpenPipe reports whether svscan has a FIFO of the entry open.
+func (e *entry) hasOpenPipe() bool {
+	for i := range e.pipes {
+		if e.pipes[i].fd >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// closePipes closes all FIFOs of the entry that svscan has open.
+func (e *entry) closePipes() {
+	for i := range e.pipes {
+		e.pipes[i].close()
+	}
+}
+
+// close closes the FIFO, if svscan has it open.
+func (p *pipe) close() {
+	if p.fd >= 0 {
+		bare.Close(int(p.fd))
+		p.fd, p.phase = -1, closed
 	}
 }
 
 // hasNamedPipe reports whether the FIFO that svscan has open is the one that a child opens by
 // name. Where too many files are open, nobody knows, and the child will say so.
-func (e *entry) hasNamedPipe() bool {
-	named, err := e.openNamedPipe()
+func (e *entry) hasNamedPipe(which int) bool {
+	named, err := e.openNamedPipe(which)
 	if err != 0 {
 		return err == unix.EMFILE || err == unix.ENFILE
 	}
 	file, err := bare.StatOpen(named)
 	bare.Close(named)
-	own, failed := bare.StatOpen(int(e.pipe.fd))
+	own, failed := bare.StatOpen(int(e.pipe(which).fd))
 	return err == 0 && failed == 0 && file.File == own.File
 }
 
 // openNamedPipe opens for reading the FIFO that a child opens by name.
-func (e *entry) openNamedPipe() (fd int, err bare.Errno) {
-	return service.OpenFIFO(bare.Cwd, bare.Join(e.name(), service.Pipe), unix.O_RDONLY)
+func (e *entry) openNamedPipe(which int) (fd int, err bare.Errno) {
+	return service.OpenFIFO(bare.Cwd, bare.Join(e.name(), service.Logs[which].Pipe), unix.O_RDONLY)
 }
 
 // changePipe opens the FIFO of the name, or a new one, in place of the one that svscan has open,
-// because the supervisor of which is about to be started. runs tells that the last supervisor has
-// left a process there, which has the old FIFO and runs on.
-func changePipe(p *bare.Process, e *entry, which int, runs bool, now int64) bool {
-	old := int(e.pipe.fd)
-	if !openPipe(p, e) {
+// because one of the two supervisors that have an end of it, starts, is about to be started. runs
+// tells that the last supervisor has left a process there, which has the old FIFO and runs on.
+func changePipe(p *bare.Process, e *entry, which, starts int, runs bool, now int64) bool {
+	pipe := e.pipe(which)
+	old := int(pipe.fd)
+	if !openPipe(p, e, which) {
 		return false
 	}
 	e.double = false
@@ -146,18 +181,18 @@ func changePipe(p *bare.Process, e *entry, which int, runs bool, now int64) bool
 		return true
 	}
 	switch {
-	case which == main && e.of[log].isUp():
+	case starts == main && e.of[which].isUp():
 		by := now + patience
 		if runs {
 			by = bare.Never // the service still writes to the old FIFO
 		}
-		e.pipe.leave(by)
-	case which == log && runs: // likewise, the log reads the old one
+		pipe.leave(by)
+	case starts != main && runs: // likewise, the log reads the old one
 	default:
-		const all = 1 << 20 // the most that a FIFO holds, unless root has allowed more
-		bare.Tee(old, int(e.pipe.fd), all)
-		if which == log && e.of[main].isUp() {
-			e.join = true
+		const most = 1 << 20 // the most that a FIFO holds, unless root has allowed more
+		bare.Tee(old, int(pipe.fd), most)
+		if starts != main && e.of[main].isUp() {
+			pipe.join = true
 			p.Warn(e.name(), " writes to a pipe that was removed: its next start connects it with its log")
 		}
 	}
@@ -186,24 +221,24 @@ func (p *pipe) leave(by int64) { p.leaving, p.asked, p.leaveBy = true, false, by
 // leaveOldPipe has a log change to the new FIFO. Its supervisor is to exit when the log comes to
 // the end of the old FIFO. If something that the service has left behind keeps that open, the
 // log is terminated after a while.
-func leaveOldPipe(e *entry, now int64) int64 {
-	l := &e.of[log]
+func leaveOldPipe(e *entry, which int, now int64) int64 {
+	l, pipe := &e.of[which], e.pipe(which)
 	switch {
 	case !l.running():
-		e.pipe.leaving = false
-	case now >= e.pipe.leaveBy:
-		e.pipe.leaving = false
+		pipe.leaving = false
+	case now >= pipe.leaveBy:
+		pipe.leaving = false
 		switch {
 		case l.pid == inside:
 			supervise.Tell(&scan.speaker, int(l.place), "t")
-		case service.Tell(e.dir(log), "dx") != 0 && l.pid > 0:
+		case service.Tell(e.dir(which), "dx") != 0 && l.pid > 0:
 			l.signal(unix.SIGTERM) // which supervise takes for "dx"
 		}
-	case !e.pipe.asked && l.pid != inside:
-		e.pipe.asked = service.Tell(e.dir(log), "ox") == 0 // if not: it has gone, or hears the next "dx"
+	case !pipe.asked && l.pid != inside:
+		pipe.asked = service.Tell(e.dir(which), "ox") == 0 // if not: it has gone, or hears the next "dx"
 		fallthrough
 	default:
-		return e.pipe.leaveBy
+		return pipe.leaveBy
 	}
 	return bare.Never
 }
@@ -211,14 +246,15 @@ func leaveOldPipe(e *entry, now int64) int64 {
 // endPipe opens the pipe to a log again, for reading only, and closes it for writing. What is
 // in the pipe is kept, and the log comes to the end of its input. If the pipe cannot be opened, it
 // stays held, and stop calls endPipe again.
-func endPipe(e *entry) {
-	fd, err := bare.Reopen(int(e.pipe.fd), unix.O_RDONLY|unix.O_NONBLOCK)
+func endPipe(e *entry, which int) {
+	pipe := e.pipe(which)
+	fd, err := bare.Reopen(int(pipe.fd), unix.O_RDONLY|unix.O_NONBLOCK)
 	if err != 0 { // without /proc
-		fd, err = e.openNamedPipe()
+		fd, err = e.openNamedPipe(which)
 	}
 	if err != 0 {
 		return
 	}
-	bare.Close(int(e.pipe.fd))
-	e.pipe.fd, e.pipe.phase = int32(fd), ending
+	bare.Close(int(pipe.fd))
+	pipe.fd, pipe.phase = int32(fd), ending
 }

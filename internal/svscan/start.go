@@ -10,57 +10,68 @@ import (
 
 // How svscan starts supervisors.
 
-// prepare finds out whether a directory is a service and has a log, and opens the pipe to the
-// log. It returns false if the directory is no service, or if something has failed. It has said
-// what, and is called again later.
+// prepare finds out whether a directory is a service and which logs it has, and opens the pipes
+// to the logs. It returns false if the directory is no service, or if something has failed. It
+// has said what, and is called again later.
 func prepare(p *bare.Process, place int, now int64) bool {
 	e := table.services.At(place)
 	if !e.known && !getToKnow(p, place, now) {
 		return false
 	}
-	if e.logged && e.pipe.fd < 0 && !e.double && !openPipe(p, e) {
-		e.notBefore = now + again
-		return false
+	for which := log; which < all; which++ {
+		pipe := e.pipe(which)
+		if pipe.logged && pipe.fd < 0 && !e.double && !openPipe(p, e, which) {
+			e.notBefore = now + again
+			return false
+		}
+		e.fine(ofPipe << (which - log))
 	}
-	e.fine(ofPipe)
 	return true
 }
 
-// getToKnow is prepare but for the pipe.
+// getToKnow is prepare but for the pipes.
 func getToKnow(p *bare.Process, place int, now int64) bool {
 	e := table.services.At(place)
 	if e.of[main].lacksRun {
 		return false
 	}
-	logged, err := bare.IsDirectory(bare.Cwd, e.dir(log))
-	if err != 0 && err != unix.ENOENT {
-		if e.isNews(ofLog, err) {
-			p.WarnErrno(err, "unable to stat ", e.dir(log))
+	var logged [all]bool
+	for which := log; which < all; which++ {
+		var err bare.Errno
+		logged[which], err = bare.IsDirectory(bare.Cwd, e.dir(which))
+		if err != 0 && err != unix.ENOENT {
+			if e.isNews(ofLog<<(which-log), err) {
+				p.WarnErrno(err, "unable to stat ", e.dir(which))
+			}
+			e.notBefore = now + again
+			return false
 		}
-		e.notBefore = now + again
-		return false
+		e.fine(ofLog << (which - log))
 	}
-	e.fine(ofLog)
 	if !mayStart(p, place, main, now) {
 		return false
 	}
-	if !logged && e.came == 0 {
+	e.known = true
+	for which := log; which < all; which++ {
+		e.pipe(which).logged = logged[which]
+	}
+	if !e.hasAllLogs() && e.came == 0 {
 		// svscan has only just begun, and many services are to be started first. A log that
 		// comes meanwhile is in time: the next start of the service is no sooner.
-		e.known = true
 		e.look = min(e.look, now+second)
 		return true
 	}
-	e.known, e.logged = true, logged
-	if keepLooking(p, place, now) { // once more: log may have come before the watch
-		e.logged, _ = bare.IsDirectory(bare.Cwd, e.dir(log))
+	if keepLooking(p, place, now) { // once more: a log may have come before the watch
+		for which := log; which < all; which++ {
+			e.pipe(which).logged, _ = bare.IsDirectory(bare.Cwd, e.dir(which))
+		}
 	}
 	return true
 }
 
-// startBoth starts the supervisors of a service and of its log, if they do not run. It returns
+// startAll starts the supervisors of a service and of its logs, if they do not run. It returns
 // when the entry is due again.
-func startBoth(p *bare.Process, place int, now int64) int64 {
+func startAll(p *bare.Process, place int, now int64) int64 {
 	if !prepare(p, place, now) {
 		if e := table.services.At(place); now < e.notBefore {
 			return e.notBefore
@@ -69,31 +80,33 @@ func startBoth(p *bare.Process, place int, now int64) int64 {
 	}
 	next := start(p, place, main, now)
 	e := table.services.At(place)
-	if e.logged {
-		next = min(next, start(p, place, log, now))
-	}
-	if e.join {
-		next = min(next, join(p, e, now))
-	}
-	if e.pipe.leaving {
-		next = min(next, leaveOldPipe(e, now))
+	for which := log; which < all; which++ {
+		if e.pipe(which).logged {
+			next = min(next, start(p, place, which, now))
+		}
+		if e.pipe(which).join {
+			next = min(next, join(p, e, which, now))
+		}
+		if e.pipe(which).leaving {
+			next = min(next, leaveOldPipe(e, which, now))
+		}
 	}
 	return min(next, e.look)
 }
 
 // join tells the supervisor of a service that the service has got a log: from its next start
 // on, the service writes to the log.
-func join(p *bare.Process, e *entry, now int64) int64 {
-	s := &e.of[main]
-	e.join = false
+func join(p *bare.Process, e *entry, which int, now int64) int64 {
+	s, pipe := &e.of[main], e.pipe(which)
+	pipe.join = false
 	switch {
 	case !s.running(): // the next supervisor gets the pipe anyway
 	case s.pid == inside:
-		supervise.Tell(&scan.speaker, int(s.place), supervise.JoinLog)
+		supervise.Tell(&scan.speaker, int(s.place), service.Logs[which].Join)
 	default:
-		err := service.Tell(e.name(), supervise.JoinLog)
+		err := service.Tell(e.name(), service.Logs[which].Join)
 		if (err == unix.ENXIO || err == unix.ENOENT) && now < s.started+again {
-			e.join = true // the supervisor has only just begun
+			pipe.join = true // the supervisor has only just begun
 			return now + soon
 		}
 		if err != 0 {
@@ -144,7 +157,7 @@ func start(p *bare.Process, place, which int, now int64) int64 {
 	case !mayStart(p, place, which, now):
 		return e.look
 	}
-	if !renewPipe(p, place, which, now) {
+	if !renewPipes(p, place, which, now) {
 		return now + again
 	}
 	s.started, s.checked = now, false
@@ -156,17 +169,21 @@ func start(p *bare.Process, place, which int, now int64) int64 {
 func watchOther(place, which, pid, pidfd int, now int64) int64 {
 	e := table.services.At(place)
 	s := &e.of[which]
-	e.join = e.join || which == main && e.logged // this supervisor may not know of the log
+	for l := log; l < all; l++ {
+		if which == main && e.pipe(l).logged {
+			e.pipe(l).join = true // this supervisor may not know of the log
+		}
+	}
 	if pidfd >= 0 && ours(pid) {
 		bare.Close(pidfd)
 		s.pid = 0
 		if which == main || !e.of[main].running() && hasOtherName(place) {
 			e.double = true
-			e.closePipe() // or the log would not come to its end when the other name's is closed
+			e.closePipes() // or a log would not come to its end when the other name's is closed
 		}
 		return now + again
 	}
-	if pidfd < 0 || supervise.Watch(pidfd, bare.Event{Which: int32(place<<1 | which), Kind: anEnd}) != 0 {
+	if pidfd < 0 || supervise.Watch(pidfd, bare.Event{Which: int32(key(place, which)), Kind: anEnd}) != 0 {
 		if pidfd >= 0 {
 			bare.Close(pidfd)
 		}
@@ -174,8 +191,8 @@ func watchOther(place, which, pid, pidfd int, now int64) int64 {
 		return now + again
 	}
 	s.pid, s.process = int32(pid), int32(pidfd)
-	if which == log && readsRemovedPipe(pid) {
-		e.pipe.leave(bare.Never)
+	if which != main && readsRemovedPipe(pid) {
+		e.pipe(which).leave(bare.Never)
 	}
 	return bare.Never
 }
@@ -196,7 +213,7 @@ func launch(p *bare.Process, place, which int, now int64) int64 {
 			return now + second
 		}
 	}
-	pid, err := supervise.Spawn(p, e.name(), e.standard(which))
+	pid, err := supervise.Spawn(p, e.name(), e.ends(which))
 	if err != 0 {
 		p.WarnErrno(err, "unable to fork for ", e.name())
 		return now + second
@@ -255,14 +272,14 @@ func superviseInside(p *bare.Speaker, e *entry, which int) (place int, room bool
 		return -1, false
 	}
 	base := dir
-	if which == log {
-		if dir, err = bare.OpenDirectory(base, service.Log); err != 0 {
+	if which != main {
+		if dir, err = bare.OpenDirectory(base, service.Logs[which].Dir); err != 0 {
 			bare.Close(base)
-			p.FatalErrno(err, "unable to chdir to ", e.dir(log))
+			p.FatalErrno(err, "unable to chdir to ", e.dir(which))
 			return -1, true
 		}
 	}
-	place, exit := supervise.Add(p, bare.Keep(e.dir(which)), base, dir, e.standard(which))
+	place, exit := supervise.Add(p, bare.Keep(e.dir(which)), base, dir, e.ends(which))
 	if exit != bare.Continue {
 		return -1, true
 	}

@@ -46,38 +46,57 @@ func (s *supervisor) isTold() bool { return s.stop.phase == toldToEnd }
 
 func (s *supervisor) noteTold(now int64) { s.stop.phase, s.stop.since = toldToEnd, now }
 
-// stop tells the supervisor of a service to stop the service and exit. When it has, stop tells
-// the supervisor of the log to start the log no more, and to exit when it ends. The log reads
-// what is left in the pipe and comes to the end of its input. stop terminates the log only if
-// it does not end by itself. It returns when it has to be called again.
+// stop tells the supervisor of a service to stop the service and exit. When it has, the logs are
+// stopped. stop returns when it has to be called again.
 func stop(p *bare.Process, place int, now int64) int64 {
 	e := table.services.At(place)
-	s, l := &e.of[main], &e.of[log]
+	s := &e.of[main]
 	if e.other {
 		return stopOther(e, now)
 	}
 	if !e.known {
-		e.logged, _ = bare.IsDirectory(bare.Cwd, e.dir(log))
+		for which := log; which < all; which++ {
+			e.pipe(which).logged, _ = bare.IsDirectory(bare.Cwd, e.dir(which))
+		}
 		e.known = true
 	}
 	resume(p, place, main, now)
-	if e.logged && e.pipe.phase == closed && s.running() && !openPipe(p, e) { // svscan may be the only holder of the pipe
-		e.pipe.phase = refused
-	}
-	if e.logged {
-		resume(p, place, log, now)
-	} else if !l.running() {
-		l.stop.phase = isOver
+	for which := log; which < all; which++ {
+		pipe := e.pipe(which)
+		if pipe.logged && pipe.phase == closed && s.running() && !openPipe(p, e, which) { // svscan may be the only holder of the pipe
+			pipe.phase = refused
+		}
+		if pipe.logged {
+			resume(p, place, which, now)
+		} else if l := &e.of[which]; !l.running() {
+			l.stop.phase = isOver
+		}
 	}
 	if s.running() {
 		tell(s, e.name(), "dx", now)
 	}
-	if s.running() || s.stop.phase != isOver {
-		readOn(p, place, now)
-		return now + soon
+	down := !s.running() && s.stop.phase == isOver
+	next := int64(bare.Never)
+	for which := log; which < all; which++ {
+		if down {
+			next = min(next, stopLog(p, place, which, now))
+		} else {
+			readOn(p, place, which, now)
+			next = now + soon
+		}
 	}
+	return next
+}
+
+// stopLog tells the supervisor of a log to start the log no more, and to exit when it ends: the
+// service has ended. The log reads what is left in the pipe and comes to the end of its input.
+// stopLog terminates the log only if it does not end by itself. It returns when it has to be
+// called again.
+func stopLog(p *bare.Process, place, which int, now int64) int64 {
+	e := table.services.At(place)
+	l := &e.of[which]
 	if !l.running() && l.stop.phase == isOver {
-		finishReading(p, place, now)
+		finishReading(p, place, which, now)
 	}
 	if !l.running() {
 		if l.stop.phase != isOver {
@@ -85,7 +104,7 @@ func stop(p *bare.Process, place int, now int64) int64 {
 		}
 		return bare.Never
 	}
-	dir := e.dir(log)
+	dir := e.dir(which)
 	if l.isTold() && now >= l.stop.since+patience {
 		l.stop.phase, l.stop.hadTime = atWork, true
 		tell(l, dir, "dx", now)
@@ -94,66 +113,66 @@ func stop(p *bare.Process, place int, now int64) int64 {
 	}
 	// After the command: if the log came to the end of its input before that, its supervisor
 	// would start it once more, for nothing.
-	if e.pipe.phase == held && l.isTold() {
-		endPipe(e)
+	if e.pipe(which).phase == held && l.isTold() {
+		endPipe(e, which)
 	}
 	return now + soon
 }
 
 // readOn starts the supervisor of a log once more if both have died while the service still
 // runs. The service may wait for room in the pipe.
-func readOn(p *bare.Process, place int, now int64) {
+func readOn(p *bare.Process, place, which int, now int64) {
 	e := table.services.At(place)
-	l := &e.of[log]
-	if e.pipe.fd < 0 || l.running() || l.stop.phase != isOver || lastTurn(now) {
+	l := &e.of[which]
+	if e.pipe(which).fd < 0 || l.running() || l.stop.phase != isOver || lastTurn(now) {
 		return
 	}
 	l.stop.phase, l.stop.onlyEnds = atWork, false
-	start(p, place, log, now)
+	start(p, place, which, now)
 }
 
 // finishReading starts the supervisor of a log once more if both have died and something is
 // left in the pipe. It does so again for as long as the log reads something.
-func finishReading(p *bare.Process, place int, now int64) {
+func finishReading(p *bare.Process, place, which int, now int64) {
 	e := table.services.At(place)
-	l := &e.of[log]
-	if e.pipe.fd < 0 {
+	l, pipe := &e.of[which], e.pipe(which)
+	if pipe.fd < 0 {
 		return
 	}
-	unread := bare.Unread(int(e.pipe.fd))
+	unread := bare.Unread(int(pipe.fd))
 	if unread > 0 && now < l.started+second && l.started > halt.at && !lastTurn(now) {
 		l.stop.phase = atWork
 		return // start would not start it yet
 	}
-	if e.pipe.until == 0 {
-		e.pipe.until = now + patience
+	if pipe.until == 0 {
+		pipe.until = now + patience
 	}
-	if l.stop.forced || unread != e.pipe.unread {
-		e.pipe.idle = 0
+	if l.stop.forced || unread != pipe.unread {
+		pipe.idle = 0
 	}
 	// A log may be killed each time before it has read anything, or may need longer each time
 	// than a supervisor has to begin. What the service has left behind may write for ever: then
 	// the log is started once more, and no oftener.
 	const tries = 3
-	stuck := l.stop.hadTime && unread == e.pipe.unread // its disk is full, perhaps
-	if unread > 0 && (stuck || e.pipe.idle >= tries || e.pipe.vain >= tries || now >= e.pipe.until || lastTurn(now)) {
-		p.Warn(e.dir(log), " has not read everything")
+	stuck := l.stop.hadTime && unread == pipe.unread // its disk is full, perhaps
+	if unread > 0 && (stuck || pipe.idle >= tries || pipe.vain >= tries || now >= pipe.until || lastTurn(now)) {
+		p.Warn(e.dir(which), " has not read everything")
 		unread = 0
 	}
 	if unread == 0 {
-		e.closePipe()
+		pipe.close()
 		return
 	}
-	endless := e.pipe.phase == ending && bare.HasWriter(int(e.pipe.fd)) // asked before start, whose child opens the pipe for writing
+	endless := pipe.phase == ending && bare.HasWriter(int(pipe.fd)) // asked before start, whose child opens the pipe for writing
 	l.stop.phase, l.stop.onlyEnds = atWork, false
-	if start(p, place, log, now); l.running() {
-		e.pipe.idle++
+	if start(p, place, which, now); l.running() {
+		pipe.idle++
 		if endless {
-			e.pipe.vain = tries
+			pipe.vain = tries
 		} else if l.stop.forced {
-			e.pipe.vain++
+			pipe.vain++
 		}
-		e.pipe.unread, e.pipe.until, l.stop.forced, l.stop.hadTime = unread, 0, false, false
+		pipe.unread, pipe.until, l.stop.forced, l.stop.hadTime = unread, 0, false, false
 	}
 }
 
@@ -196,28 +215,30 @@ func followsDeath(dir string) bool {
 	return bare.Exists(bare.Cwd, bare.Join(dir, service.Finish)) != unix.ENOENT || needsOwnSupervisor(dir)
 }
 
-// stopOther stops the service, and then the log, of a directory whose name another directory
+// stopOther stops the service, and then the logs, of a directory whose name another directory
 // has by now.
 func stopOther(e *entry, now int64) int64 {
-	s, l := &e.of[main], &e.of[log]
-	switch {
-	case s.running():
+	s := &e.of[main]
+	if s.running() {
 		s.tellThere("dx", now)
-	case l.running() && l.isTold() && now >= l.stop.since+patience:
-		l.stop.phase = atWork
-		l.tellThere("dx", now)
-	case l.running():
-		l.tellThere("ox", now)
-	}
-	if !s.running() {
-		e.closePipe() // or the log would not come to the end of its input
+	} else {
+		e.closePipes() // or a log would not come to the end of its input
 	}
 	next := int64(bare.Never)
 	for which := range e.of {
-		if s := &e.of[which]; s.running() {
-			next = now + soon
-		} else {
-			s.stop.phase = isOver
+		l := &e.of[which]
+		if !l.running() {
+			l.stop.phase = isOver
+			continue
+		}
+		next = now + soon
+		switch {
+		case which == main || s.running():
+		case l.isTold() && now >= l.stop.since+patience:
+			l.stop.phase = atWork
+			l.tellThere("dx", now)
+		default:
+			l.tellThere("ox", now)
 		}
 	}
 	return next

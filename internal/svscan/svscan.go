@@ -39,7 +39,7 @@ const again = 5 * second
 // The kinds of svscan's own events, behind those of package supervise.
 const (
 	aChange = supervise.OtherEvent + iota // inotify has something to read
-	anEnd                                 // a supervisor that is not a child has ended; Which is place<<1 | main or log
+	anEnd                                 // a supervisor that is not a child has ended; Which is a key
 )
 
 // scan is what svscan knows of its directory. Times are since boot, in ns; a time that has passed,
@@ -131,7 +131,7 @@ func handle(p *bare.Process, n int) {
 			readChanges(p)
 			scan.due = 0
 		case anEnd:
-			ended(&table.services.At(int(e.Which >> 1)).of[e.Which&1])
+			ended(supervisorOf(uint32(e.Which)))
 		default:
 			supervise.Handle(&scan.speaker, e)
 			scan.due = 0 // svc -x may have ended a supervisor inside

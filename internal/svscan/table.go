@@ -8,33 +8,32 @@ import (
 // The table of entries, and the indexes that find an entry by its name or by its watch.
 
 // An entry is a name of the directory, mostly that of a service, with the supervisors of the
-// service and of its log.
+// service and of its logs.
 type entry struct {
 	used      bool          // false: this place of the table is free
 	there     bool          // there is a directory of this name
 	other     bool          // another directory has the name by now, while a supervisor runs in this one
 	link      bool          // the name may be a symbolic link
 	seen      bool          // readNames has met the name
-	known     bool          // it is a service, and logged is known
-	logged    bool          // it has a log
-	join      bool          // the supervisor of the service is to be told of the log
-	double    bool          // its service runs under another name of the directory, whose entry has the pipe open
+	known     bool          // it is a service, and which logs it has is known
+	double    bool          // its service runs under another name of the directory, whose entry has the pipes open
 	size      uint8         // of the name within path
-	said      uint16        // the last message about what is wrong with it: see isNews
+	said      uint32        // the last message about what is wrong with it: see isNews
 	id        bare.Identity // of the directory
 	look      int64         // when the name is looked at, since boot in ns
 	since     int64         // the first of the changes that put look off, likewise; 0 if there are none
 	came      int64         // when the name came, likewise; 0 if it was there before svscan
 	notBefore int64         // nothing is started before this time, after a failure; likewise
-	path      bare.Buffer   // the name and "/log"; the next entry in this place uses the memory again
-	of        [2]supervisor
-	pipe      pipe
+	path      bare.Buffer   // the paths of its logs; the next entry in this place uses the memory again
+	of        [all]supervisor
+	pipes     [all - log]pipe
 }
 
-// The supervisors of an entry.
+// The supervisors of an entry: that of the service, and one for each of service.Logs.
 const (
 	main = iota
 	log
+	all
 )
 
 // A supervisor is a process that svscan keeps running, or a service of svscan's own table.
@@ -65,23 +64,56 @@ func isUsed(e *entry) bool { return e.used }
 
 func (e *entry) name() string { return e.path.String()[:e.size] }
 
-// dir returns the path of the directory of the service, or of its log.
+// dir returns the path of the directory of the service, or of one of its logs.
 func (e *entry) dir(which int) string {
-	if which == log {
-		return e.path.String()
+	if which == main {
+		return e.name()
 	}
-	return e.name()
+	at := 0
+	for before := log; before < which; before++ {
+		at += e.lengthOf(before)
+	}
+	return e.path.String()[at : at+e.lengthOf(which)]
 }
 
-// standard returns which end of the pipe the supervisor of the service, or of its log, gets.
-func (e *entry) standard(which int) int {
-	switch {
-	case !e.logged:
-		return service.NoPipe
-	case which == log:
-		return service.PipeOfLog
+// lengthOf returns the length of the path of a log.
+func (e *entry) lengthOf(log int) int { return int(e.size) + len("/") + len(service.Logs[log].Dir) }
+
+// pipe returns the pipe to a log.
+func (e *entry) pipe(which int) *pipe { return &e.pipes[which-1] }
+
+// hasAllLogs reports whether no log can come any more.
+func (e *entry) hasAllLogs() bool {
+	for i := range e.pipes {
+		if !e.pipes[i].logged {
+			return false
+		}
 	}
-	return service.PipeToLog
+	return true
+}
+
+// isRunning reports whether any supervisor of the entry runs.
+func (e *entry) isRunning() bool {
+	for which := range e.of {
+		if e.of[which].running() {
+			return true
+		}
+	}
+	return false
+}
+
+// ends returns which ends of pipes the supervisor of the service, or of a log, gets.
+func (e *entry) ends(which int) service.Ends {
+	if which != main {
+		return service.PipeOf(which)
+	}
+	ends := service.NoPipe
+	for which := log; which < all; which++ {
+		if e.pipe(which).logged {
+			ends |= service.PipeTo(which)
+		}
+	}
+	return ends
 }
 
 // table has the entries. Each entry in use is in names; each of its supervisors is in watched
@@ -90,7 +122,24 @@ func (e *entry) standard(which int) int {
 var table struct {
 	services bare.Table[entry] // add uses free places again
 	names    index             // of places, by the names of the entries
-	watched  index             // of place<<1 | main or log, by the numbers of watches
+	watched  index             // of what key returns, by the numbers of watches
+}
+
+// key is a supervisor of an entry as a number: the place of the entry, and which of its
+// supervisors that is.
+func key(place, which int) uint32 { return uint32(place)<<keyShift | uint32(which) }
+
+// unkey takes the number apart.
+func unkey(key uint32) (place, which int) {
+	return int(key >> keyShift), int(key & (1<<keyShift - 1))
+}
+
+const keyShift = 2 // all is at most 4
+
+// supervisorOf returns the supervisor of a key.
+func supervisorOf(key uint32) *supervisor {
+	place, which := unkey(key)
+	return &table.services.At(place).of[which]
 }
 
 // An index is a hash table with open addressing. It has at least two slots for each number that
@@ -115,7 +164,7 @@ func (x *index) home(what uint32) int {
 	if x == &table.names {
 		return x.first(hash(table.services.At(int(what)).name()))
 	}
-	return x.first(hashWatch(table.services.At(int(what >> 1)).of[what&1].watch))
+	return x.first(hashWatch(supervisorOf(what).watch))
 }
 
 // insert adds a number to the index. It returns false if there is no memory.
@@ -150,7 +199,7 @@ func (x *index) rebuild(but uint32) {
 			x.put(uint32(i))
 		}
 		for which := range e.of {
-			what := uint32(i<<1 | which)
+			what := key(i, which)
 			if x == &table.watched && e.of[which].watch > 0 && what != but {
 				x.put(what)
 			}
@@ -217,11 +266,13 @@ func add(name string, now int64) int {
 	e := table.services.At(place)
 	path := e.path
 	path.Cut(0)
-	if !path.Append(name) || !path.Append("/"+service.Log) {
-		return -1
+	for which := log; which < all; which++ {
+		if !path.Append(name) || !path.Append("/") || !path.Append(service.Logs[which].Dir) {
+			return -1
+		}
 	}
-	*e = entry{used: true, size: uint8(len(name)), path: path, pipe: pipe{fd: -1}, look: bare.Never, came: now}
-	e.of[main].process, e.of[log].process = -1, -1
+	*e = entry{used: true, size: uint8(len(name)), path: path, look: bare.Never, came: now}
+	e.begin()
 	if !table.names.insert(uint32(place)) {
 		*e = entry{path: path}
 		return -1
@@ -229,13 +280,22 @@ func add(name string, now int64) int {
 	return place
 }
 
+// begin notes that no descriptor of a new entry is open.
+func (e *entry) begin() {
+	for which := range e.of {
+		e.of[which].process = -1
+	}
+	for i := range e.pipes {
+		e.pipes[i].fd = -1
+	}
+}
+
 // renew makes an entry one that has not been looked at, of the same name.
 func (e *entry) renew(place int) {
-	e.closePipe()
-	unwatch(place, main)
-	unwatch(place, log)
-	*e = entry{used: true, link: e.link, seen: e.seen, came: e.came, size: e.size, path: e.path, pipe: pipe{fd: -1}, look: bare.Never}
-	e.of[main].process, e.of[log].process = -1, -1
+	e.closePipes()
+	unwatchAll(place)
+	*e = entry{used: true, link: e.link, seen: e.seen, came: e.came, size: e.size, path: e.path, look: bare.Never}
+	e.begin()
 }
 
 // remove forgets an entry.

@@ -45,13 +45,13 @@ func tend(p *bare.Process, now int64) (next int64, left int) {
 		case e.there && now < e.notBefore:
 			next = min(next, e.notBefore)
 		case e.there:
-			next = min(next, startBoth(p, i, now))
+			next = min(next, startAll(p, i, now))
 			renewAfterDeath(p, i, now)
-		case !e.of[main].running() && !e.of[log].running() && e.look == bare.Never:
+		case !e.isRunning() && e.look == bare.Never:
 			remove(i)
 			continue
 		}
-		if !over && (halt.at != 0 || e.of[main].started == now || e.of[log].started == now) {
+		if !over && (halt.at != 0 || e.hasStarted(now)) {
 			if over = bare.SinceBoot() > now+supervise.Turn; over {
 				scan.from = i + 1
 			}
@@ -68,6 +68,16 @@ func tend(p *bare.Process, now int64) (next int64, left int) {
 	return next, left
 }
 
+// hasStarted reports whether a supervisor of the entry was started at a time.
+func (e *entry) hasStarted(at int64) bool {
+	for which := range e.of {
+		if e.of[which].started == at {
+			return true
+		}
+	}
+	return false
+}
+
 // startLate starts services that have come since svscan began, for as long as a turn may take.
 func startLate(p *bare.Process, now int64) {
 	for i := range table.services.Len() {
@@ -80,7 +90,7 @@ func startLate(p *bare.Process, now int64) {
 			e = table.services.At(i)
 		}
 		if e.there && now >= e.notBefore {
-			startBoth(p, i, now)
+			startAll(p, i, now)
 		}
 		if bare.SinceBoot() > now+supervise.Turn {
 			return

@@ -57,7 +57,7 @@ func watch(place, which int) bare.Errno {
 		return err
 	}
 	s.watch, s.noise = number, 0
-	if !table.watched.insert(uint32(place<<1 | which)) {
+	if !table.watched.insert(key(place, which)) {
 		s.watch = 0
 		return unix.ENOMEM
 	}
@@ -69,18 +69,25 @@ func unwatch(place, which int) {
 	s := &table.services.At(place).of[which]
 	number := s.watch
 	if number > 0 {
-		table.watched.remove(uint32(place<<1 | which))
+		table.watched.remove(key(place, which))
 	}
 	s.watch = 0
 	if number <= 0 || number == scan.here {
 		return
 	}
 	for slot := table.watched.first(hashWatch(number)); *table.watched.slots.At(slot) != 0; slot = table.watched.next(slot) {
-		if what := *table.watched.slots.At(slot) - 1; table.services.At(int(what >> 1)).of[what&1].watch == number {
+		if supervisorOf(*table.watched.slots.At(slot)-1).watch == number {
 			return
 		}
 	}
 	bare.UnwatchFile(scan.watch, number)
+}
+
+// unwatchAll ends all watches of an entry.
+func unwatchAll(place int) {
+	for which := range all {
+		unwatch(place, which)
+	}
 }
 
 // changedWithin deals with an event in a directory that is watched, for each name that the
@@ -90,8 +97,7 @@ func changedWithin(number int32, name string, mask uint32, now int64) {
 		return
 	}
 	for slot := table.watched.first(hashWatch(number)); *table.watched.slots.At(slot) != 0; {
-		what := *table.watched.slots.At(slot) - 1
-		place, which := int(what>>1), int(what&1)
+		place, which := unkey(*table.watched.slots.At(slot) - 1)
 		if table.services.At(place).of[which].watch != number || heard(place, which, name, mask, now) {
 			slot = table.watched.next(slot)
 		} // else remove may have moved another number into this slot
@@ -110,15 +116,15 @@ func heard(place, which int, name string, mask uint32, now int64) bool {
 		}
 		e.changed(now, quiet, second)
 		if mask&unix.IN_IGNORED != 0 {
-			table.watched.remove(uint32(place<<1 | which))
+			table.watched.remove(key(place, which))
 			s.watch = 0
 			return false
 		}
 		return true
-	case name == "run", name == service.Log && !e.logged:
+	case name == "run", e.lacksLog(name):
 		e.changed(now, filling, full)
 		return true
-	case s.lacksRun || which == log:
+	case s.lacksRun || which != main:
 		e.changed(now, filling, full)
 	}
 	if s.noise++; s.noise < hearing {
@@ -127,6 +133,16 @@ func heard(place, which int, name string, mask uint32, now int64) bool {
 	unwatch(place, which)
 	s.watch = deaf
 	e.look = min(e.look, now+again)
+	return false
+}
+
+// lacksLog reports whether a name is that of a log that the service does not have yet.
+func (e *entry) lacksLog(name string) bool {
+	for which := log; which < all; which++ {
+		if name == service.Logs[which].Dir {
+			return !e.pipe(which).logged
+		}
+	}
 	return false
 }
 
