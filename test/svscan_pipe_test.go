@@ -5,6 +5,7 @@ package test
 // Not tested in this file: that no line is lost when processes are killed (svscan_kills_test.go).
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -136,6 +137,33 @@ func TestSvscanSaysThatAServiceWritesToARemovedPipe(t *testing.T) {
 		y.says("svscan: warning: x writes to a pipe that was removed: its next start connects it with its log\n")
 		y.do("svc", "-t", x)
 		y.await("a line of the next start", func() bool { return textOf(x+"/lines") == "line 1\nline 2\n" })
+		y.stop(svscan)
+	})
+}
+
+// A FIFO may hold more than a new one does: multilog enlarges one that is full.
+func TestALogGetsAllThatIsLeftInALargePipe(t *testing.T) {
+	inModes(t, both, func(t *testing.T, m mode) {
+		const lines = 100000 // of seven bytes
+		y := newYard(t, m)
+		x := y.add("x", fmt.Sprint("#!/bin/sh\nuntil test -e large; do sleep 0.01; done\nseq 100001 ", 100000+lines, "\n>written\nexec sleep infinity\n"),
+			"#!/bin/sh\ntest -e ../go || exec sleep infinity\nexec cat >>../lines\n")
+		svscan := y.svscan()
+		y.await("a pipe", func() bool { return exists(x + "/supervise/pipe") })
+		fd, err := unix.Open(x+"/supervise/pipe", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		must(err)
+		_, err = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, 1<<20)
+		must(err)
+		must(os.WriteFile(x+"/large", nil, 0o644))
+		y.await("all lines in the pipe", func() bool { return exists(x + "/written") })
+		must(unix.Close(fd))
+		must(os.Remove(x + "/supervise/pipe"))
+		must(os.WriteFile(x+"/go", nil, 0o644))
+		y.do("svc", "-dx", x+"/log")
+		y.await("all lines in the log", func() bool { return strings.HasSuffix(textOf(x+"/lines"), fmt.Sprint("\n", 100000+lines, "\n")) })
+		if got := strings.Count(textOf(x+"/lines"), "\n"); got != lines {
+			t.Errorf("%d lines of %d", got, lines)
+		}
 		y.stop(svscan)
 	})
 }

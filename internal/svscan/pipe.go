@@ -189,15 +189,33 @@ func changePipe(p *bare.Process, e *entry, which, starts int, runs bool, now int
 		pipe.leave(by)
 	case starts != main && runs: // likewise, the log reads the old one
 	default:
-		const most = 1 << 20 // the most that a FIFO holds, unless root has allowed more
-		bare.Tee(old, int(pipe.fd), most)
+		carryOver(p, e, which, old)
 		if starts != main && e.of[main].isUp() {
 			pipe.join = true
 			p.Warn(e.name(), " writes to a pipe that was removed: its next start connects it with its log")
 		}
+		return true
 	}
 	bare.Close(old)
 	return true
+}
+
+// carryOver copies what is left in an old FIFO into the one that svscan has open, and closes the
+// old one. multilog makes a FIFO larger that is full, so the new one is made as large first.
+func carryOver(p *bare.Process, e *entry, which, old int) {
+	unread := int(bare.Unread(old))
+	if unread > 0 {
+		to := int(e.pipe(which).fd)
+		bare.SetPipeSize(to, bare.PipeSize(old))
+		n, err := bare.Tee(old, to, unread)
+		if n < unread {
+			if err == 0 {
+				err = unix.ENOSPC
+			}
+			p.WarnErrno(err, "unable to save what was left in a removed pipe of ", e.name())
+		}
+	}
+	bare.Close(old)
 }
 
 // isUp reports whether a supervisor runs that may have the pipe open, or whose service may.
