@@ -238,7 +238,7 @@ func TestExamplesOfThePagesRun(t *testing.T) {
 			t.Errorf("%s.8 has no example", tool)
 		}
 		for _, example := range examples {
-			script := strings.ReplaceAll(example, `\e`, `\`)
+			script := strings.NewReplacer(`\e`, `\`, `\&`, "").Replace(example)
 			cmd := exec.Command("sh", "-euc", script)
 			cmd.Dir = serviceDirectory(t)
 			cmd.Env = []string{"PATH=" + fused.dir + ":/usr/bin:/bin"}

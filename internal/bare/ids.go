@@ -50,8 +50,7 @@ func ExecIsNeeded(file string) bool {
 	if !newID.set || newID.stillRoot {
 		return false
 	}
-	has, err := capabilities()
-	if err != 0 || has[0].Permitted|has[1].Permitted|has[0].Effective|has[1].Effective != 0 {
+	if KeepsCapabilities() {
 		return true
 	}
 	at, err := cpath(file)
@@ -61,6 +60,16 @@ func ExecIsNeeded(file string) bool {
 	name := address("security.capability\x00")
 	_, _, err = unix.RawSyscall6(unix.SYS_GETXATTR, at, name, 0, 0, 0, 0)
 	return err != unix.ENODATA && err != unix.EOPNOTSUPP
+}
+
+// KeepsCapabilities reports whether, after Setuid, the process has capabilities that an exec
+// would set right. It is true as well if nobody can say.
+func KeepsCapabilities() bool {
+	if !newID.set || newID.stillRoot {
+		return false
+	}
+	has, err := capabilities()
+	return err != 0 || has[0].Permitted|has[1].Permitted|has[0].Effective|has[1].Effective != 0
 }
 
 func capabilities() (has [2]unix.CapUserData, err Errno) {

@@ -155,6 +155,17 @@ func (p *Process) Run(program Words) Exit {
 	return Continue
 }
 
+// Become makes words that come from a file the command line.
+func (p *Process) Become(words Words) {
+	p.Args = words
+	for i := range words.n {
+		p.strings += len(words.At(i)) + 1
+	}
+}
+
+// EUID is the effective user id that the process was started with.
+func (p *Process) EUID() uint32 { return p.ids[1] }
+
 // Bytes is the most that the kernel counts for the arguments and the environment at an
 // exec: the strings with their NULs, and the two vectors.
 func (p *Process) Bytes() int {

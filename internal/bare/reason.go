@@ -17,6 +17,8 @@ func Reason(why Errno) string {
 		return "not a file"
 	case NotOwn:
 		return "belongs to another account"
+	case IsChain:
+		return "a chain file cannot lead to another"
 	}
 	// Errno is unsigned, and a forged lock file may hold any number.
 	if why >= firstRefusal && why-firstRefusal < Errno(len(refusals)) {
@@ -34,6 +36,7 @@ const (
 	NotFIFO                      // not a FIFO
 	NotFile                      // not a regular file
 	NotOwn                       // a file that belongs to the wrong account
+	IsChain                      // a program that is a chain file, at the end of a chain file
 )
 
 // The texts of daemontools 0.76, as its programs print them when each error is

@@ -43,6 +43,16 @@ func Index(s string, c byte) int {
 	return len(s)
 }
 
+// Offset is where in a text a part of that text begins, or -1 if it is no part of it. What
+// counts is where the two are in memory, not what is in them.
+func Offset(text, part string) int {
+	offset := address(part) - address(text)
+	if offset >= uintptr(len(text)) {
+		return -1
+	}
+	return int(offset)
+}
+
 // Base is the part of a name behind its last slash.
 func Base(name string) string {
 	for i := len(name); i > 0; i-- {

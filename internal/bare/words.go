@@ -40,6 +40,33 @@ func OneWord(word string) Words {
 	return Words{uintptr(unsafe.Pointer(&oneWord)), 1}
 }
 
+// RoomForWords is an empty command line with room for n words. False means that there is no
+// memory.
+func RoomForWords(n int) (w Words, ok bool) {
+	vector, ok := allocate((n + 1) * int(wordSize))
+	if ok {
+		setWord(vector, 0)
+	}
+	return Words{vector, 0}, ok
+}
+
+// Append adds a word to a command line with room for it. The word ends with its NUL, and
+// stays where it is.
+func (w *Words) Append(text []byte) { w.put(address(TextOf(text))) }
+
+// AppendAll adds all words of another command line, which stay where they are.
+func (w *Words) AppendAll(more Words) {
+	for i := range more.n {
+		w.put(word(more.at + uintptr(i)*wordSize))
+	}
+}
+
+func (w *Words) put(addr uintptr) {
+	setWord(w.at+uintptr(w.n)*wordSize, addr)
+	w.n++
+	setWord(w.at+uintptr(w.n)*wordSize, 0)
+}
+
 // NewWords makes a command line of words. False means that there is no memory.
 func NewWords(words ...string) (w Words, ok bool) { return w.Behind(words...) }
 

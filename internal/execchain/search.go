@@ -23,9 +23,16 @@ func searchPath(p *bare.Process) string {
 // the program and can run in this process, proceed returns the tool, to be run. Otherwise
 // it execs the program, and returns only if that fails.
 func proceed(p *bare.Process, argv bare.Words, path string, tools []*Tool) (*Tool, bare.Errno) {
-	s := Search{file: argv.At(0), path: path}
+	own := ownTool(argv.At(0))
+	if own != nil && tools != nil && !own.Stays && !bare.KeepsCapabilities() {
+		return own, 0
+	}
+	s := search(p, argv.At(0), path)
 	for s.Next() {
 		file := s.Candidate()
+		if leadsBack(argv.At(0), file) {
+			return nil, bare.IsChain
+		}
 		tool, skipped := fusible(p, argv, file, tools)
 		var err bare.Errno
 		if tool == nil {
@@ -37,6 +44,16 @@ func proceed(p *bare.Process, argv bare.Words, path string, tools []*Tool) (*Too
 		s.Failed(err)
 	}
 	return nil, s.Why()
+}
+
+// leadsBack reports whether the program of a chain file is this very program, called for a
+// chain file again. Mostly that would be the same one, again and again.
+func leadsBack(program, file string) bool {
+	if fromFile.tools == 0 || !self.known || chainFile(program) == "" {
+		return false
+	}
+	id, _, err := bare.Identify(file)
+	return err == 0 && id == self.id
 }
 
 // Exec looks a program up as the next program of a chain, and replaces the process by it.
@@ -53,21 +70,35 @@ func Exec(p *bare.Process, argv bare.Words) bare.Errno {
 // is the error. Any other error ends the search. A name with a slash is the file.
 type Search struct {
 	file, path string
-	at         int // index in path where the next component begins
-	from, to   int // the component of path that is being tried
+	own        string // the running file
+	ownNext    bool   // own is to be tried next, and nothing else
+	ownNow     bool   // own is being tried
+	at         int    // index in path where the next component begins
+	from, to   int    // the component of path that is being tried
 	denied     bare.Errno
 	over       bool
 }
 
 // Look begins the search for a program, in the PATH of the process.
-func Look(p *bare.Process, file string) Search {
-	return Search{file: file, path: searchPath(p)}
+func Look(p *bare.Process, file string) Search { return search(p, file, searchPath(p)) }
+
+func search(p *bare.Process, file, path string) Search {
+	s := Search{file: file, path: path}
+	if ownTool(file) != nil {
+		s.own, s.ownNext = ownFile(p), true
+	}
+	return s
 }
 
 // Next steps to the next file; false means that the search is over.
 func (s *Search) Next() bool {
 	if s.over {
 		return false
+	}
+	s.ownNow, s.ownNext = s.ownNext, false
+	if s.ownNow {
+		s.over = true
+		return true
 	}
 	if bare.Index(s.file, '/') < len(s.file) {
 		s.over, s.to = true, -1
@@ -82,6 +113,9 @@ func (s *Search) Next() bool {
 
 // Candidate is the file to try. It is valid as long as what bare.Join returns.
 func (s *Search) Candidate() string {
+	if s.ownNow {
+		return s.own
+	}
 	if s.to < 0 {
 		return s.file
 	}
@@ -135,10 +169,31 @@ func identifySelf(p *bare.Process, tools []*Tool) {
 		}
 		wanted = wanted || bare.Base(word) == multicallName || find(tools, bare.Base(word)) != nil
 	}
-	if wanted && executable != "" {
+	if wanted {
+		identify(p)
+	}
+}
+
+// identify notes which file is running.
+func identify(p *bare.Process) {
+	if executable := p.Executable(); executable != "" {
 		id, _, err := bare.Identify(executable)
 		self.id, self.known = id, err == 0
 	}
+}
+
+// procSelf is a name of the running file that holds wherever the process has gone, if there
+// is a /proc.
+const procSelf = "/proc/self/exe"
+
+// ownFile is a name by which the kernel executes the running file again. The name by which
+// it was executed holds unless a tool has changed the working directory or the root.
+func ownFile(p *bare.Process) string {
+	id, _, err := bare.Identify(p.Executable())
+	if self.known && err == 0 && id == self.id {
+		return p.Executable()
+	}
+	return procSelf
 }
 
 // fusible is the tool that a command line runs by a file, if to exec the file would only start
@@ -167,12 +222,21 @@ func fusible(p *bare.Process, argv bare.Words, file string, tools []*Tool) (tool
 // program whose interpreter is missing does not exist, and a variable that is too long has
 // no name. notRun adds in parentheses what these words leave out.
 func notRun(p *bare.Process, why bare.Errno, path string) bare.Exit {
-	s := Search{file: p.Args.At(0), path: path}
+	var room [40]byte
+	file := p.Args.At(0)
+	at := where(&room, file)
+	if ownTool(file) != nil {
+		return p.FatalErrno(why, at, "unable to run ", file, " by ", ownFile(p))
+	}
+	s := search(p, file, path)
 	for (why == unix.ENOENT || why == unix.E2BIG) && s.Next() {
 		if bare.Exists(bare.Cwd, s.Candidate()) == 0 {
-			return p.FatalExec(why, bare.Cwd, s.Candidate(), p.Args, &p.Env, "unable to run ", s.file)
+			return p.FatalExec(why, bare.Cwd, s.Candidate(), p.Args, &p.Env, at, "unable to run ", file)
 		}
 		s.Failed(unix.ENOENT)
 	}
-	return p.FatalErrno(why, "unable to run ", s.file)
+	if at != "" && why == unix.ENOENT && bare.Index(file, ' ') < len(file) {
+		return p.Fatal(at, "unable to run ", file, ": ", bare.Reason(why), " (a line is one word)")
+	}
+	return p.FatalErrno(why, at, "unable to run ", file)
 }

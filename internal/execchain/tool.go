@@ -56,17 +56,24 @@ func Start(stack uintptr, tools []*Tool) {
 
 // RunChain runs the chain that begins with the command line of the process, and does not
 // return. A program with several tools is the tool that it is called as. A program with a
-// single tool is that tool, whatever it is called.
+// single tool is that tool, whatever it is called. A program with several tools that is called
+// run or finish becomes the chain in a file.
 func RunChain(tools []*Tool) { bare.Quit(runChain(&process, tools)) }
 
 func runChain(p *bare.Process, tools []*Tool) bare.Exit {
-	tool := tools[0]
+	tool, file := tools[0], ""
 	if len(tools) > 1 {
 		tool = find(tools, bare.Base(p.Args.At(0)))
+		file = chainFile(p.Args.At(0))
 	}
-	if tool == nil {
+	switch {
+	case file == "chain":
+		p.ActAs("run", "", bare.Misused)
+	case file != "":
+		p.ActAs("finish", "", bare.Misused)
+	case tool == nil:
 		p.ActAs(multicallName, catenaUsage, bare.Misused)
-	} else {
+	default:
 		p.ActAs(tool.Name, tool.Usage, tool.Misused)
 	}
 	if p.MorePrivileged() {
@@ -74,11 +81,14 @@ func runChain(p *bare.Process, tools []*Tool) bare.Exit {
 		// has, they would do what the caller may not.
 		return p.Fatal("refusing to run with more privileges than the caller has")
 	}
+	if file != "" {
+		return becomeChain(p, file, tools)
+	}
 	identifySelf(p, tools)
 	if tool == nil {
 		return multicall(p, tools)
 	}
-	return run(p, tool, tools)
+	return run(p, tool, tools, len(tools) > 1 && goesOn(p, tools))
 }
 
 // spaces fills the column of names in the list of tools.
@@ -104,7 +114,9 @@ func multicall(p *bare.Process, tools []*Tool) bare.Exit {
 		if exit != 0 {
 			return exit
 		}
-		return p.Print("Each prints more with --help.\n")
+		return p.Print("Each prints more with --help.\n",
+			"Called as run (or finish), it becomes the chain in the file chain (or\n",
+			"finish.chain), a word a line.\n")
 	case "--version":
 		return p.Print(Version)
 	default:
@@ -114,14 +126,14 @@ func multicall(p *bare.Process, tools []*Tool) bare.Exit {
 			return bare.Misused
 		}
 		p.Run(p.Args.From(1))
-		return run(p, tool, tools)
+		return run(p, tool, tools, false)
 	}
 }
 
-// run runs one tool after the other, until a tool ends the process or the
-// next program is another file.
-func run(p *bare.Process, tool *Tool, tools []*Tool) bare.Exit {
-	for fused := false; tool != nil; fused = true {
+// run runs one tool after the other, until a tool ends the process or the next program is
+// another file. Fused says that the process was another tool, or a chain file, before.
+func run(p *bare.Process, tool *Tool, tools []*Tool, fused bool) bare.Exit {
+	for ; tool != nil; fused = true {
 		p.ActAs(tool.Name, tool.Usage, tool.Misused)
 		if fused {
 			bare.SetName(tool.Name) // the tool may wait for long, and people look for it by name

@@ -67,6 +67,12 @@ func nohup(p *bare.Process) bare.Exit {
 		return h.failed
 	}
 	bare.IgnoreSignal(int(unix.SIGHUP))
+	if execchain.IsOwn(command.At(0)) {
+		if saved > 2 {
+			bare.Close(saved)
+		}
+		return p.Run(command)
+	}
 	exit, why := nohupMissing, execOrShell(p, command)
 	if why != unix.ENOENT {
 		exit = nohupDenied
