@@ -30,6 +30,7 @@ func Run(root string, rounds int) (summary, raw string, err error) {
 		func() error { return machine.WriteNoop(s.Noop()) },
 		s.writeVariables,
 		s.writeLock,
+		s.writeScripts,
 		func() error { return s.CopyTools(filepath.Join(root, "bin"), links) },
 		func() error { return s.buildSingles(root) },
 		func() error { return s.compileChain(root) })

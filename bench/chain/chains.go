@@ -31,6 +31,8 @@ type chain struct {
 	path  string // PATH
 	argv  []string
 	needs []string // programs without which the row is left out
+
+	dynamic int // starts of dynamically linked programs, where needs does not tell
 }
 
 func (c *chain) title() string { return c.group + ": " + c.maker }
@@ -53,21 +55,23 @@ const (
 // peer is a chain of the system's programs. Every word that is in peers is one
 // of the chain's programs, which the machine must have.
 func (s *bench) peer(group, maker, line string) chain {
-	return chain{group, maker, stage.SystemPath, append(strings.Fields(line), s.Noop()), programs(line)}
+	return chain{group: group, maker: maker, path: stage.SystemPath,
+		argv: append(strings.Fields(line), s.Noop()), needs: programs(line)}
 }
 
 // ours is a chain of catena's, with its tools in the folder dir.
 func (s *bench) ours(group, maker, dir, line string) chain {
 	argv := append(strings.Fields(line), s.Noop())
 	argv[0] = dir + "/" + argv[0]
-	return chain{group, maker, dir + ":" + stage.SystemPath, argv, nil}
+	return chain{group: group, maker: maker, path: dir + ":" + stage.SystemPath, argv: argv}
 }
 
 func (s *bench) chains() []chain {
-	all := []chain{{floorGroup, "the no-op alone", stage.SystemPath, []string{s.Noop()}, nil}}
+	all := []chain{{group: floorGroup, maker: "the no-op alone", path: stage.SystemPath, argv: []string{s.Noop()}}}
 	all = append(all, s.singles()...)
 	all = append(all, s.three()...)
 	all = append(all, s.five()...)
+	all = append(all, s.runScripts()...)
 	all = append(all, s.growing(cheapGroup, repeat("softlimit -c 0", growth))...)
 	return append(all, s.growing(mixedGroup, mixed)...)
 }

@@ -56,7 +56,10 @@ func countStarts(results []measurement) (start machine.Starting, err error) {
 	}
 	for i := range results {
 		m := &results[i]
-		if c := &m.chain; len(c.needs) > 0 && c.maker != static {
+		switch c := &m.chain; {
+		case c.dynamic > 0:
+			m.starts = c.dynamic
+		case len(c.needs) > 0 && c.maker != static:
 			m.starts = max(len(c.needs), m.execs-1)
 		}
 	}

@@ -20,6 +20,8 @@ const (
 	limitChpst       = 0.40 // against one chpst
 	limitC           = 1.25 // against a C program that makes the same calls
 	limitSingle      = 0.35 // one link against the same of daemontools
+	limitShOurs      = 0.35 // a chain file against a script of sh with the same links
+	limitShTheirs    = 0.15 // against such a script with daemontools
 	limitLink        = 15.0 // microseconds for each further fused link
 	limitLinkFloor   = 0.1  // or this share of the floor, whichever is more
 	limitSize        = 2 << 20
@@ -30,6 +32,8 @@ func (r *report) required(b *strings.Builder) {
 	r.limit(b, threeLinks, stage.Catena, stage.Daemontools, limitDaemontools)
 	r.limit(b, threeLinks, stage.Catena, chpst, limitChpst)
 	r.limit(b, threeLinks, stage.Catena, inC, limitC)
+	r.limit(b, runScript, chainFile, shOurs, limitShOurs)
+	r.limit(b, runScript, chainFile, shTheirs, limitShTheirs)
 	for i := range r.results {
 		group := r.results[i].chain.group
 		if strings.HasPrefix(group, "1 link") && r.results[i].chain.maker == stage.Catena {

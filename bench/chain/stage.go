@@ -106,8 +106,8 @@ func (s *bench) present(all []chain) []chain {
 			s.Notes = append(s.Notes, fmt.Sprintf("Left out: %s; not installed:%s.", c.title(), missing))
 			continue
 		}
-		if len(c.needs) > 0 {
-			c.argv[0], _ = stage.Installed(c.argv[0])
+		if name, ok := stage.Installed(c.argv[0]); ok && len(c.needs) > 0 {
+			c.argv[0] = name
 		}
 		kept = append(kept, c)
 	}

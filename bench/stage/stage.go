@@ -99,7 +99,7 @@ func (s *Stage) Compile(root, name string) (file string, err error) {
 		if _, err := exec.LookPath(cc); err != nil {
 			continue
 		}
-		file = filepath.Join(s.Dir, name)
+		file = filepath.Join(s.Dir, name+"-in-C")
 		s.Notes = append(s.Notes, "The C program was compiled with `"+cc+" -static -O2 -s`.")
 		return file, Run(cc, "-static", "-O2", "-s", "-Wall", "-o", file,
 			filepath.Join(root, "bench", "c", name+".c"))
