@@ -136,6 +136,26 @@ func TestSvscanKillsWhatHasNotEndedInTime(t *testing.T) {
 	}
 }
 
+// A supervisor whose directory has no name is killed, and so is the finish that it has started,
+// however soon the supervisor is dead.
+func TestSvscanKillsFinishInADirectoryWithoutAName(t *testing.T) {
+	t.Parallel()
+	need(t, "strace")
+	y := newYard(t, perService)
+	x := y.add("x", stubborn)
+	script(x+"/finish", "#!/bin/sh\ntrap '' TERM\n: >finishing\nexec sleep 1234567\n")
+	must(os.WriteFile(x+"/timeout-finish", []byte("0\n"), 0o644))
+	svscan := y.svscan("strace", "-qq", "-o", "/dev/null", "-e", "trace=kill,pidfd_send_signal",
+		"-e", "inject=kill,pidfd_send_signal:delay_exit=500000", filepath.Join(fused.dir, "svscan"), "-t500")
+	y.await("up", func() bool { return exists(x + "/up") })
+	must(os.Rename(x, y.scan+"/.x"))
+	y.stop(svscan)
+	y.await("the end of all", func() bool { return y.tenants() == nil })
+	if !exists(y.scan + "/.x/finishing") {
+		t.Error("finish has not run")
+	}
+}
+
 // A supervisor and its service are killed, and then svscan is told to stop: finish runs
 // once, nothing is left behind, and the service is not started again.
 func TestSvscanSeesToADeathBeforeItEnds(t *testing.T) {

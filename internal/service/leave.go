@@ -45,21 +45,17 @@ func IsToExit(dir int) bool {
 	return judge(dir, file) == 0 && state.Exit
 }
 
-// Kill kills the process of a service: run only, or with finish set whichever of run and
-// finish there is. It takes the process on record, or the one in the status where a supervisor
-// of daemontools' has written no record. It returns the pid, or 0 if there was none to kill.
-func Kill(dir string, finish bool, now Epoch) (pid int, err bare.Errno) {
-	at, err := bare.OpenDirectory(bare.Cwd, dir)
-	if err != 0 {
-		return 0, 0
-	}
+// Kill kills the process of a service, whose directory is open as dir: run only, or with
+// finish set whichever of run and finish there is. It takes the process on record, or the one
+// in the status where a supervisor of daemontools' has written no record. It returns the pid,
+// or 0 if there was none to kill.
+func Kill(dir int, finish bool, now Epoch) (pid int, err bare.Errno) {
 	var found Finding
-	fd, _, err := open(at, Lock, unix.O_RDONLY, 0)
+	fd, _, err := open(dir, Lock, unix.O_RDONLY, 0)
 	if err == 0 {
-		found, err = Find(at, fd, now)
+		found, err = Find(dir, fd, now)
 		bare.Close(fd)
 	}
-	bare.Close(at)
 	if r := found.Record; err == 0 && r.PID > 1 && (found.What == ThisOne || found.What == OfStatus) && (finish || !r.Finish) {
 		return r.kill()
 	}

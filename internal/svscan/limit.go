@@ -68,7 +68,8 @@ func (s *supervisor) end(e *entry, dir string, last bool) (pid int, err bare.Err
 	if s.pid > 0 && (e.other || !e.there) {
 		dir = inProc(int(s.pid), "/cwd") // the supervisor is there, whatever the directory is called
 	}
-	if last { // the supervisor first: it would start finish when run dies
+	at, failed := bare.OpenDirectory(bare.Cwd, dir) // now: once the supervisor is dead, it has no directory
+	if last {                                       // the supervisor first: it would start finish when run dies
 		switch {
 		case s.pid == unknown:
 			service.KillSupervisor(dir, supervise.Boot())
@@ -76,7 +77,12 @@ func (s *supervisor) end(e *entry, dir string, last bool) (pid int, err bare.Err
 			s.signal(unix.SIGKILL)
 		}
 	}
-	return service.Kill(dir, last, supervise.Boot())
+	if failed != 0 {
+		return 0, 0
+	}
+	pid, err = service.Kill(at, last, supervise.Boot())
+	bare.Close(at)
+	return pid, err
 }
 
 // signal sends a signal to a supervisor that is a process of its own.
