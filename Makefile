@@ -42,7 +42,7 @@ run: all bin/server
 test: all
 	$(GO) vet ./...
 	$(GO) test -count=1 $(filter-out catena/test,$(shell $(GO) list ./...))
-	@cd test && $(GO) test -count=1 -timeout 25m
+	@cd test && $(GO) test -count=1 -timeout 40m
 
 lint:
 	@sh test/lint

@@ -120,10 +120,14 @@ func TestStatusIsNeverTorn(t *testing.T) {
 				return
 			}
 			for n := 0; (n < *statusReads/(tasks-1) || len(h.starts()) < 3) && !t.Failed(); n++ {
-				if n%10_000 == 0 && time.Since(begun) > 10*patience {
+				h.readsStatus(t, begun, seen[task])
+				if n%10_000 != 0 || time.Since(begun) < 5*patience {
+					continue
+				}
+				if len(h.starts()) < 3 {
 					t.Errorf("it is started too rarely: %s", h.explain())
 				}
-				h.readsStatus(t, begun, seen[task])
+				break // the machine is slow: these will do
 			}
 		})
 	}

@@ -26,12 +26,13 @@ const longest = 2 * patience
 // explain returns. The pauses keep those who wait from taking the processors.
 func eventually(t testing.TB, what string, holds func() bool, explain ...func() string) {
 	t.Helper()
-	for begun := time.Now(); ; {
+	const least = 5 // looks: on a busy machine a single one may take all the time
+	for begun, looks := time.Now(), 1; ; looks++ {
 		asked := time.Now()
 		if holds() {
 			return
 		}
-		if time.Since(begun) > longest {
+		if time.Since(begun) > longest && looks >= least {
 			for _, e := range explain {
 				what += "\n" + e()
 			}
