@@ -7,8 +7,11 @@ package test
 import (
 	"fmt"
 	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -165,5 +168,67 @@ func TestALogGetsAllThatIsLeftInALargePipe(t *testing.T) {
 			t.Errorf("%d lines of %d", got, lines)
 		}
 		y.stop(svscan)
+	})
+}
+
+// A service has come back with a new FIFO while its log is in the middle of the old one.
+func comesBackBeforeItsLog(t *testing.T, m mode, log string) (y *yard, x string, svscan *exec.Cmd) {
+	y = newYard(t, m)
+	x = y.add("x", "#!/bin/sh\necho start >>starts\nn=$(wc -l <starts)00\nseq $((n+1)) $((n+50))\necho >>written\nexec sleep infinity\n", log)
+	svscan = y.svscan()
+	y.await("lines in the pipe", func() bool { return textOf(x+"/written") == "\n" })
+	must(os.Remove(x + "/supervise/pipe"))
+	y.do("svc", "-dx", x)
+	y.await("lines in the new pipe", func() bool { return textOf(x+"/written") == "\n\n" })
+	return y, x, svscan
+}
+
+// allLines are those of the two starts of comesBackBeforeItsLog.
+func allLines() (text string) {
+	for n := 101; n <= 250; n++ {
+		if n%100 > 0 && n%100 <= 50 {
+			text += fmt.Sprintln(n)
+		}
+	}
+	return text
+}
+
+func TestALogThatIsSlowIsNotTerminatedInTheOldPipe(t *testing.T) {
+	inModes(t, both, func(t *testing.T, m mode) {
+		y, x, svscan := comesBackBeforeItsLog(t, m, "#!/bin/sh\nwhile read line; do echo $line >>../lines; test -e ../go || sleep 0.2; done\n")
+		time.Sleep(6 * time.Second) // it must not be terminated after 5
+		must(os.WriteFile(x+"/go", nil, 0o644))
+		y.await("all lines in their order", func() bool { return textOf(x+"/lines") == allLines() })
+		y.stop(svscan)
+		y.saysNothing()
+	})
+}
+
+func TestALogThatDiesInTheOldPipeGetsTheRest(t *testing.T) {
+	inModes(t, both, func(t *testing.T, m mode) {
+		y, x, svscan := comesBackBeforeItsLog(t, m, "#!/bin/sh\ntest -e ../go || exec sleep infinity\nexec cat >>../lines\n")
+		must(os.WriteFile(x+"/go", nil, 0o644))
+		y.do("svc", "-k", x+"/log")
+		y.await("all lines", func() bool {
+			lines := strings.Fields(textOf(x + "/lines"))
+			slices.Sort(lines)
+			return slices.Equal(lines, strings.Fields(allLines()))
+		})
+		y.stop(svscan)
+		y.saysNothing()
+	})
+}
+
+// So it is if svscan is stopped meanwhile.
+func TestALogThatDiesInTheOldPipeAtAStopGetsTheRest(t *testing.T) {
+	inModes(t, both, func(t *testing.T, m mode) {
+		y, x, svscan := comesBackBeforeItsLog(t, m, "#!/bin/sh\ntest -e ../go || exec sleep infinity\nexec cat >>../lines\n")
+		must(os.WriteFile(x+"/go", nil, 0o644))
+		y.stop(svscan)
+		lines := strings.Fields(textOf(x + "/lines"))
+		slices.Sort(lines)
+		if want := strings.Fields(allLines()); !slices.Equal(lines, want) {
+			t.Errorf("the log has %d lines of %d: %q", len(lines), len(want), y.heard())
+		}
 	})
 }

@@ -33,6 +33,8 @@ type pipe struct {
 	leaving bool  // the log is to change to the new one
 	asked   bool  // its supervisor was told so
 	leaveBy int64 // when the log is terminated for that, since boot in ns
+	old     int32 // that FIFO, open for reading, so that what is in it is kept; or 0
+	rest    int32 // bytes that were left in it when leaveBy was set
 
 	// In a stop, when service and log have ended with something left to read:
 	idle   uint8 // starts of the log with unread bytes in the pipe
@@ -79,12 +81,16 @@ func openPipe(p *bare.Process, e *entry, which int) bool {
 func renewPipes(p *bare.Process, place, starts int, now int64) bool {
 	e := table.services.At(place)
 	for which := log; which < all; which++ {
-		if !e.uses(starts, which) || e.pipe(which).fd >= 0 && (e.of[starts].started == 0 || e.hasNamedPipe(which)) {
+		hasPipe := e.pipe(which).fd >= 0 && (e.of[starts].started == 0 || e.hasNamedPipe(which))
+		if !e.uses(starts, which) || hasPipe && (starts == main || e.pipe(which).old == 0) {
 			continue
 		}
 		// A process that the last supervisor has left goes on with the FIFO that it has.
 		runs, _, _ := service.Left(e.dir(starts), supervise.Boot())
-		if !changePipe(p, e, which, starts, runs, now) {
+		if starts != main && !runs {
+			haveLeft(p, e, which)
+		}
+		if !hasPipe && !changePipe(p, e, which, starts, runs, now) {
 			return false
 		}
 	}
@@ -114,7 +120,7 @@ func renewAfterDeath(p *bare.Process, place int, now int64) {
 		}
 		s.starts = starts
 		if died != main {
-			e.pipe(died).leaving = false // the log's next start opens the FIFO by name
+			haveLeft(p, e, died) // the log's next start opens the FIFO by name
 		}
 		for which := log; which < all; which++ {
 			if e.uses(died, which) && e.pipe(which).fd >= 0 && !e.hasNamedPipe(which) {
@@ -146,6 +152,10 @@ func (p *pipe) close() {
 	if p.fd >= 0 {
 		bare.Close(int(p.fd))
 		p.fd, p.phase = -1, closed
+	}
+	if p.old > 0 {
+		bare.Close(int(p.old))
+		p.old = 0
 	}
 }
 
@@ -187,6 +197,11 @@ func changePipe(p *bare.Process, e *entry, which, starts int, runs bool, now int
 			by = bare.Never // the service still writes to the old FIFO
 		}
 		pipe.leave(by)
+		if pipe.old > 0 { // a second FIFO was removed while the log reads the first
+			carryOver(p, e, which, old)
+			return true
+		}
+		pipe.keep(bare.Reopen(old, toKeep))
 	case starts != main && runs: // likewise, the log reads the old one
 	default:
 		carryOver(p, e, which, old)
@@ -203,11 +218,21 @@ func changePipe(p *bare.Process, e *entry, which, starts int, runs bool, now int
 // carryOver copies what is left in an old FIFO into the one that svscan has open, and closes the
 // old one. multilog makes a FIFO larger that is full, so the new one is made as large first.
 func carryOver(p *bare.Process, e *entry, which, old int) {
-	unread := int(bare.Unread(old))
-	if unread > 0 {
-		to := int(e.pipe(which).fd)
-		bare.SetPipeSize(to, bare.PipeSize(old))
+	unread, pipe := int(bare.Unread(old)), e.pipe(which)
+	if unread > 0 && pipe.fd >= 0 {
+		to, err := bare.Reopen(int(pipe.fd), unix.O_RDWR|unix.O_NONBLOCK) // in a stop it may be open for reading only
+		if err != 0 {
+			to, _ = bare.Dup(int(pipe.fd))
+		}
+		size, has := bare.PipeSize(old), bare.PipeSize(to)
+		if bare.Unread(to) == 0 {
+			has = 0
+		}
+		if bare.SetPipeSize(to, size+has) != 0 {
+			bare.SetPipeSize(to, size)
+		}
 		n, err := bare.Tee(old, to, unread)
+		bare.Close(to)
 		if n < unread {
 			if err == 0 {
 				err = unix.ENOSPC
@@ -236,14 +261,53 @@ func readsRemovedPipe(pid int) bool {
 // leave notes that the log is to change to the new FIFO, and by when.
 func (p *pipe) leave(by int64) { p.leaving, p.asked, p.leaveBy = true, false, by }
 
+// keep keeps a FIFO that the log is to leave, which was opened once more with the flags toKeep: if
+// the log dies before it has come to the end, the rest is carried over.
+func (p *pipe) keep(old int, err bare.Errno) {
+	switch {
+	case err != 0: // there is no /proc
+	case p.old > 0:
+		bare.Close(old)
+	default:
+		p.old, p.rest = int32(old), bare.Unread(old)
+	}
+}
+
+// toKeep has no end for writing: the log is to come to the end of its input.
+const toKeep = unix.O_RDONLY | unix.O_NONBLOCK
+
+// haveLeft is called when the log that was to change to the new FIFO has ended. Mostly it has read
+// all of the old one.
+func haveLeft(p *bare.Process, e *entry, which int) {
+	pipe := e.pipe(which)
+	pipe.leaving = false
+	if pipe.old > 0 {
+		carryOver(p, e, which, int(pipe.old))
+		pipe.old = 0
+	}
+}
+
+// isReadToItsEnd reports whether the log still reads in the FIFO that it is to leave, and will come
+// to its end, because nobody writes there any more.
+func (p *pipe) isReadToItsEnd() bool {
+	was := p.rest
+	if p.old > 0 {
+		p.rest = bare.Unread(int(p.old))
+	}
+	return p.rest < was && !bare.HasWriter(int(p.old))
+}
+
 // leaveOldPipe has a log change to the new FIFO. Its supervisor is to exit when the log comes to
 // the end of the old FIFO. If something that the service has left behind keeps that open, the
 // log is terminated after a while.
-func leaveOldPipe(e *entry, which int, now int64) int64 {
+func leaveOldPipe(p *bare.Process, e *entry, which int, now int64) int64 {
 	l, pipe := &e.of[which], e.pipe(which)
 	switch {
 	case !l.running():
-		pipe.leaving = false
+		haveLeft(p, e, which)
+	case now >= pipe.leaveBy && pipe.isReadToItsEnd():
+		pipe.leaveBy = now + patience
+		return pipe.leaveBy
 	case now >= pipe.leaveBy:
 		pipe.leaving = false
 		switch {

@@ -88,7 +88,7 @@ func startAll(p *bare.Process, place int, now int64) int64 {
 			next = min(next, join(p, e, which, now))
 		}
 		if e.pipe(which).leaving {
-			next = min(next, leaveOldPipe(e, which, now))
+			next = min(next, leaveOldPipe(p, e, which, now))
 		}
 	}
 	return min(next, e.look)
@@ -193,6 +193,7 @@ func watchOther(place, which, pid, pidfd int, now int64) int64 {
 	s.pid, s.process = int32(pid), int32(pidfd)
 	if which != main && readsRemovedPipe(pid) {
 		e.pipe(which).leave(bare.Never)
+		e.pipe(which).keep(bare.Open(inProc(pid, "/fd/0"), toKeep|unix.O_CLOEXEC, 0))
 	}
 	return bare.Never
 }

@@ -96,6 +96,7 @@ func stopLog(p *bare.Process, place, which int, now int64) int64 {
 	e := table.services.At(place)
 	l := &e.of[which]
 	if !l.running() && l.stop.phase == isOver {
+		haveLeft(p, e, which)
 		finishReading(p, place, which, now)
 	}
 	if !l.running() {
