@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -25,6 +26,44 @@ func chained(dir, program string, words ...string) {
 
 func commandLineOf(pid int) string {
 	return strings.ReplaceAll(textOf(fmt.Sprintf("/proc/%d/cmdline", pid)), "\x00", " ")
+}
+
+// In a directory that cannot be read, or is another one, there is no chain file to be read.
+func TestAProgramInheritsFromAChainFileWhatDaemontoolsGiveIt(t *testing.T) {
+	needRoot(t)
+	in := slices.DeleteFunc(slices.Concat(states, tightStates), func(s state) bool {
+		return slices.ContainsFunc(s.words, func(w string) bool { return strings.HasPrefix(w, "chdir=") })
+	})
+	for i, c := range slices.Concat(tellingChains, furtherChains) {
+		t.Run(c.words, func(t *testing.T) {
+			t.Parallel()
+			starts := in
+			if i >= len(tellingChains) {
+				starts = []state{plainest}
+			}
+			for _, s := range starts {
+				var outcomes []outcome
+				for _, p := range []path{daemontools(t), fused} {
+					a := newArena(p).furnish()
+					words := c.called(byName)
+					must(os.WriteFile(filepath.Join(a.here, "chain"), []byte("|"+strings.Join(a.locals(words), "\n\n|")), 0o644))
+					must(os.Symlink(filepath.Join(fused.dir, "catena"), filepath.Join(a.here, "run")))
+					command := native(p, words)
+					if p == fused {
+						command = commandLine{"@/here/run", "./run"}
+					}
+					outcomes = append(outcomes, a.run(t, s, command))
+					a.remove()
+				}
+				if s.name == plainest.name && !outcomes[0].reached() {
+					t.Error("proves nothing, as daemontools do not reach the probe")
+				}
+				if text := difference(outcomes[0], outcomes[1]); text != "" {
+					t.Errorf("%s: differs from daemontools\n%s", s.name, text)
+				}
+			}
+		})
+	}
 }
 
 // In PATH there is none of catena's tools.

@@ -118,7 +118,7 @@ func readFile(p *bare.Process, file string, text *bare.Buffer) bare.Exit {
 	case status.Owner != 0 && status.Owner != p.EUID():
 		return p.FatalErrno(bare.NotOwn, "refusing to read ", file)
 	case status.Mode&(unix.S_IWGRP|unix.S_IWOTH) != 0:
-		return p.Fatal("refusing to read ", file, ": others may write to it")
+		return p.Fatal("refusing to read ", file, ": its group or others may write to it")
 	}
 	const spare = 64 // so that the read which finds the end needs no more room
 	for room := int(min(status.Size, maxFile)) + spare; ; room = spare {
