@@ -209,12 +209,12 @@ func TestPipesBeyondTheLimitOnOpenFiles(t *testing.T) {
 	y := newYard(t, perService)
 	var dirs []string
 	for i := range 30 {
-		x := y.add(fmt.Sprint("x", i), "#!/bin/sh\necho $(ulimit -Sn) >limits; exec sleep infinity\n", reads)
-		dirs = append(dirs, x, x+"/log")
+		x := y.add(fmt.Sprint("x", i), "#!/bin/sh\necho $(ulimit -Sn) >limits; exec sleep infinity\n", reads, reads)
+		dirs = append(dirs, x, x+"/log", x+"/errlog")
 	}
 	svscan := y.svscan("sh", "-c", `ulimit -Sn 24 && exec "$@"`, "sh", filepath.Join(fused.dir, "svscan"))
 	y.up(dirs...)
-	for i := 0; i < len(dirs); i += 2 {
+	for i := 0; i < len(dirs); i += 3 {
 		y.await("limits", func() bool { return textOf(dirs[i]+"/limits") == "24\n" })
 	}
 	y.stop(svscan)
@@ -224,14 +224,14 @@ func TestPipesBeyondTheLimitOnOpenFiles(t *testing.T) {
 // The hard limit lets some services in, and each of the others has a supervisor of its
 // own. All run, start again and show it, also when another svscan has taken over.
 func TestOneProcessWithTooFewDescriptors(t *testing.T) {
-	for limit := 64; limit < 68; limit++ { // of four for a service, and five for a log
+	for limit := 64; limit < 68; limit++ { // of four for a service, and six for a log
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			t.Parallel()
 			y := newYard(t, oneProcess)
 			var dirs []string
 			for i := range 6 {
-				with := y.add(fmt.Sprint("with", i), sleeps, reads)
-				dirs = append(dirs, with, with+"/log", y.add(fmt.Sprint("x", i), sleeps))
+				with := y.add(fmt.Sprint("with", i), sleeps, reads, reads)
+				dirs = append(dirs, with, with+"/log", with+"/errlog", y.add(fmt.Sprint("x", i), sleeps))
 			}
 			start := func() *exec.Cmd {
 				return y.svscan("sh", "-c", `ulimit -n "$1" && shift && exec "$@"`, "sh", strconv.Itoa(limit), filepath.Join(fused.dir, "svscan"))
@@ -315,7 +315,7 @@ func TestOneProcessHandsItsDescriptorsOn(t *testing.T) {
 					}
 				}
 			}
-			compare("supervise", given(t, fused, perService, c.extra, c.closed), "plainly", "logged", "logged/log")
+			compare("supervise", given(t, fused, perService, c.extra, c.closed), "plainly", "logged", "logged/log", "both", "both/log", "both/errlog")
 			if c.old {
 				compare("daemontools", given(t, old, perService, c.extra, c.closed), "plainly")
 			}
@@ -330,7 +330,11 @@ func given(t *testing.T, p path, m mode, extra []int, closed string) map[string]
 	y := newYard(t, m)
 	y.path = p.dir + ":" + systemTools
 	must(os.WriteFile(filepath.Join(y.top, "file"), []byte("some text"), 0o644))
-	for _, dir := range []string{"plainly", "logged", "logged/log"} {
+	names := []string{"plainly", "logged", "logged/log"}
+	if p.dir == fused.dir {
+		names = append(names, "both", "both/log", "both/errlog")
+	}
+	for _, dir := range names {
 		dir = filepath.Join(y.scan, dir)
 		must(os.MkdirAll(dir, 0o755))
 		must(os.Symlink(probe, dir+"/run"))
@@ -353,7 +357,7 @@ func given(t *testing.T, p path, m mode, extra []int, closed string) map[string]
 	}
 	must(cmd.Start())
 	reports := map[string]string{}
-	for _, name := range []string{"plainly", "logged", "logged/log"} {
+	for _, name := range names {
 		dir := filepath.Join(y.scan, name)
 		y.await("a supervisor of "+name, func() bool { return y.inside("svok", dir).Run() == nil })
 		y.do("svc", "-o", dir)

@@ -386,13 +386,14 @@ const (
 	reads  = "#!/bin/sh\nexec cat >>/dev/null\n"
 )
 
-// write makes a service directory. A second script is its log's.
+// write makes a service directory. A second script is its log's, and a third one its errlog's;
+// an empty one stands for none.
 func write(dir string, run ...string) string {
 	for i, text := range run {
-		d := dir
-		if i == 1 {
-			d = filepath.Join(dir, "log")
+		if text == "" {
+			continue
 		}
+		d := filepath.Join(dir, []string{"", "log", "errlog"}[i])
 		must(os.MkdirAll(d, 0o755))
 		script(filepath.Join(d, "run"), text)
 	}
@@ -498,23 +499,32 @@ func runsAlone() {
 	}
 }
 
-// numbers writes lines in one write each. How many it has written stands in a file
-// that follows: a line is there that was counted, and perhaps one more. Who starts
-// counts on, with lines of its own.
+// numbers writes lines in one write each, to standard output and, if there is an errlog, to
+// standard error. How many it has written stands in a file for each that follows: a line is
+// there that was counted, and perhaps one more. Who starts counts on, with lines of its own.
 func numbers() {
 	runsAlone()
 	life := 1
 	for exists(fmt.Sprint("written.", life)) {
 		life++
 	}
-	count, err := os.OpenFile(fmt.Sprint("written.", life), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	must(err)
-	for i := 1; ; i++ {
-		if _, err := fmt.Printf("%d %d\n", life, i); err != nil {
-			return
-		}
-		_, err := count.WriteAt(fmt.Appendf(nil, "%012d", i), 0)
+	counting := func(name string) *os.File {
+		count, err := os.OpenFile(fmt.Sprint(name, ".", life), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		must(err)
+		return count
+	}
+	streams, counts := []*os.File{os.Stdout}, []*os.File{counting("written")}
+	if exists("errlog") {
+		streams, counts = append(streams, os.Stderr), append(counts, counting("errwritten"))
+	}
+	for i := 1; ; i++ {
+		for k, out := range streams {
+			if _, err := fmt.Fprintf(out, "%d %d\n", life, i); err != nil {
+				return
+			}
+			_, err := counts[k].WriteAt(fmt.Appendf(nil, "%012d", i), 0)
+			must(err)
+		}
 		time.Sleep(2 * time.Millisecond)
 	}
 }
@@ -524,7 +534,10 @@ func numbers() {
 // there is always something in the pipe.
 func keeps() {
 	runsAlone()
-	out, err := os.OpenFile("../lines", os.O_WRONLY|os.O_CREATE, 0o644)
+	dir, err := os.Getwd()
+	must(err)
+	name := map[string]string{"log": "../lines", "errlog": "../errlines"}[filepath.Base(dir)]
+	out, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o644)
 	must(err)
 	_, err = out.Seek(0, 2)
 	must(err)
@@ -550,6 +563,19 @@ func (y *yard) numbered(n int) (services, dirs []string) {
 	return services, dirs
 }
 
+// numberedTwice is numbered for services that have an errlog as well.
+func (y *yard) numberedTwice(n int) (services, dirs []string) {
+	y.t.Helper()
+	self, err := os.Executable()
+	must(err)
+	for i := range n {
+		keeps := "#!" + self + " svscan-keeps\n"
+		x := y.add(fmt.Sprint("x", i), "#!"+self+" svscan-numbers\n", keeps, keeps)
+		services, dirs = append(services, x), append(dirs, x, x+"/log", x+"/errlog")
+	}
+	return services, dirs
+}
+
 // hasPipes waits until svscan has the pipes of all services: then everyone else who has
 // one may be killed.
 func (y *yard) hasPipes(services []string) {
@@ -558,6 +584,9 @@ func (y *yard) hasPipes(services []string) {
 		missing := map[string]bool{}
 		for _, x := range services {
 			missing[x+"/supervise/pipe"] = true
+			if exists(x + "/errlog") {
+				missing[x+"/supervise/errpipe"] = true
+			}
 		}
 		files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", y.main.pid))
 		for _, f := range files {
@@ -568,23 +597,31 @@ func (y *yard) hasPipes(services []string) {
 	})
 }
 
-// complete compares the lines of a log with what its service has written.
+// complete compares the lines of the logs with what their service has written.
 func complete(service string) error {
+	if err := completeLog(service, "lines", "written"); err != nil || !exists(service+"/errlog") {
+		return err
+	}
+	return completeLog(service, "errlines", "errwritten")
+}
+
+// completeLog is complete for one log.
+func completeLog(service, lines, written string) error {
 	have := map[int]int{}
-	for line := range strings.Lines(textOf(service + "/lines")) {
+	for line := range strings.Lines(textOf(service + "/" + lines)) {
 		var life, i int
 		if n, err := fmt.Sscanf(line, "%d %d\n", &life, &i); n != 2 || err != nil {
-			return fmt.Errorf("odd line %q", line)
+			return fmt.Errorf("%s: odd line %q", lines, line)
 		}
 		if i != have[life]+1 {
-			return fmt.Errorf("life %d: line %d follows %d", life, i, have[life])
+			return fmt.Errorf("%s: life %d: line %d follows %d", lines, life, i, have[life])
 		}
 		have[life] = i
 	}
-	for life := 1; exists(fmt.Sprint(service, "/written.", life)); life++ {
-		wrote, _ := strconv.Atoi(textOf(fmt.Sprint(service, "/written.", life)))
+	for life := 1; exists(fmt.Sprint(service, "/", written, ".", life)); life++ {
+		wrote, _ := strconv.Atoi(textOf(fmt.Sprint(service, "/", written, ".", life)))
 		if have[life] != wrote && have[life] != wrote+1 {
-			return fmt.Errorf("life %d: %d lines of %d", life, have[life], wrote)
+			return fmt.Errorf("%s: life %d: %d lines of %d", lines, life, have[life], wrote)
 		}
 	}
 	return nil

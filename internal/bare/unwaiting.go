@@ -22,6 +22,13 @@ var unwaiting struct {
 // that has only not had its turn gets all messages.
 const grace = 10 // ms
 
+// messages is the descriptor that messages are written to. Only a supervisor changes it, so only
+// messages that do not wait need it.
+var messages = 2
+
+// MessagesGoTo has messages that do not wait written to another descriptor than standard error.
+func MessagesGoTo(fd int) { messages = fd }
+
 // MessagesDoNotWait makes messages be written only if that is possible at once.
 func MessagesDoNotWait() { unwaiting.on = true }
 
@@ -74,7 +81,7 @@ func writeAtOnce(text []byte) bool {
 		if err != 0 && err != unix.EAGAIN || tries > 0 || unwaiting.lost > 0 {
 			return false
 		}
-		canWrite(2, grace)
+		canWrite(messages, grace)
 	}
 }
 
@@ -86,21 +93,21 @@ func OfferSome(text []byte) (n int, err Errno) {
 	part := unix.Iovec{Base: unsafe.SliceData(text)}
 	part.SetLen(len(text))
 	const here = ^uintptr(0) // write at the offset of the open file
-	r, _, err := unix.RawSyscall6(unix.SYS_PWRITEV2, 2, uintptr(unsafe.Pointer(&part)), 1, here, here, unix.RWF_NOWAIT)
+	r, _, err := unix.RawSyscall6(unix.SYS_PWRITEV2, uintptr(messages), uintptr(unsafe.Pointer(&part)), 1, here, here, unix.RWF_NOWAIT)
 	if err == 0 || err == unix.EPIPE {
 		return int(r), err
 	}
-	is, failed := StatOpen(2)
+	is, failed := StatOpen(messages)
 	switch is.Mode & unix.S_IFMT {
 	case unix.S_IFREG: // a file waits for a disk at most, which is all that EAGAIN says
-		n, err := WriteSome(2, text)
+		n, err := WriteSome(messages, text)
 		if IsRefused(err) {
-			r, _, err = unix.RawSyscall6(unix.SYS_PWRITEV2, 2, uintptr(unsafe.Pointer(&part)), 1, here, here, 0)
+			r, _, err = unix.RawSyscall6(unix.SYS_PWRITEV2, uintptr(messages), uintptr(unsafe.Pointer(&part)), 1, here, here, 0)
 			n = int(r)
 		}
 		return n, err
 	case unix.S_IFSOCK:
-		r, _, err := unix.RawSyscall6(unix.SYS_SENDTO, 2, uintptr(unsafe.Pointer(part.Base)), uintptr(part.Len), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		r, _, err := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(messages), uintptr(unsafe.Pointer(part.Base)), uintptr(part.Len), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 		return int(r), err
 	}
 	if failed == 0 {
@@ -110,16 +117,16 @@ func OfferSome(text []byte) (n int, err Errno) {
 		// Terminals do not know RWF_NOWAIT, nor do pipes before Linux 6.4. A file that is
 		// opened again has flags of its own. It also has an offset of its own, so a regular
 		// file would be written over; without statx nobody knows that it is none.
-		if again, failed := Reopen(2, unix.O_WRONLY|unix.O_NONBLOCK); failed == 0 {
+		if again, failed := Reopen(messages, unix.O_WRONLY|unix.O_NONBLOCK); failed == 0 {
 			n, err = WriteSome(again, text)
 			Close(again)
 			return n, err
 		}
 	}
-	if !canWrite(2, 0) {
+	if !canWrite(messages, 0) {
 		return 0, unix.EAGAIN
 	}
-	return WriteSome(2, text)
+	return WriteSome(messages, text)
 }
 
 // canWrite waits until an open file has room, at most for so many milliseconds, and reports

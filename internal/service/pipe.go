@@ -6,6 +6,12 @@ import (
 	"catena/internal/bare"
 )
 
+// The logs, by their numbers in Logs.
+const (
+	OutputLog = 1
+	ErrorLog  = 2
+)
+
 // Logs are the logs that a service may have. The index is the standard descriptor of the service
 // whose lines the log reads; no log has 0.
 //
@@ -16,7 +22,8 @@ var Logs = [...]struct {
 	Pipe string // the FIFO between the service and the log
 	Join string
 }{
-	1: {Log, "supervise/pipe", ">"},
+	OutputLog: {Log, "supervise/pipe", ">"},
+	ErrorLog:  {"errlog", "supervise/errpipe", "&"},
 }
 
 // Ends are the ends of pipes to logs that a process has as standard descriptors. A bit stands for

@@ -104,7 +104,7 @@ func BeginMany(p *bare.Process) bare.Exit {
 	process.heldPipes = process.logDir + 1
 	process.keptLock = process.heldPipes + logs
 	private := process.keptLock + 1
-	process.pipeReader = max(usualReader, private+logs-1)
+	process.pipeReader = max(usualReader, private+logs) // so the numbers below it, which Reader and Spawn use, are not reserved
 	if ok {
 		for fd := process.logDir; fd < private && ok; fd++ {
 			ok = bare.DupTo(0, fd) == 0

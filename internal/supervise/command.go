@@ -119,7 +119,12 @@ func (s *Service) joinLog(p *bare.Speaker, log int) {
 		s.files.ends |= service.PipeTo(log)
 	case err == 0:
 		last, _ := bare.LastDescriptor()
-		_, err = service.JoinPipes(s.files.base, service.PipeTo(log), max(usualReader, last+1)+log-1, -1)
+		if log == service.ErrorLog {
+			err = keepMessages()
+		}
+		if err == 0 {
+			_, err = service.JoinPipes(s.files.base, service.PipeTo(log), max(usualReader, last+1)+log-1, -1)
+		}
 	}
 	if err != 0 {
 		p.WarnErrno(err, "unable to open ", s.name.String(), "/", pipe)
@@ -130,8 +135,11 @@ func (s *Service) joinLog(p *bare.Speaker, log int) {
 // is the pipe to its log already.
 func (s *Service) hasPipe(log int) bool {
 	pipe, err := bare.Stat(s.files.base, service.Logs[log].Pipe)
-	is, failed := bare.StatOpen(log)
-	return err == 0 && failed == 0 && is.File == pipe.File
+	if err != 0 {
+		return false
+	}
+	is, err := bare.StatOpen(log)
+	return err == 0 && is.File == pipe.File
 }
 
 // letters are the commands that send a signal.

@@ -26,6 +26,9 @@ func (s *Service) open(p *bare.Speaker) (exit bare.Exit) {
 	if unmade != 0 && bare.Exists(s.files.dir, service.Folder) == unix.ENOENT {
 		return p.FatalErrno(unmade, "unable to create ", name, "/", service.Folder)
 	}
+	if !fresh && !process.many { // svscan has made the folder if there is a log
+		s.findMessages()
+	}
 	found, exit := s.takeLock(p)
 	if exit != bare.Continue {
 		return exit

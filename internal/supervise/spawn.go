@@ -24,6 +24,9 @@ func Spawn(p *bare.Process, name string, ends service.Ends) (pid int, err bare.E
 func (c *child) becomeSupervisor() bool {
 	if c.ends != service.NoPipe {
 		dir, err := bare.OpenDirectory(bare.Cwd, c.name)
+		if err == 0 && c.ends.Has(service.ErrorLog) && !c.ends.AreOfLog() {
+			handOverMessages()
+		}
 		if err == 0 {
 			c.log, err = service.JoinPipes(dir, c.ends, process.pipeReader, -1)
 		}

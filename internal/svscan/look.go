@@ -114,12 +114,16 @@ func lookInto(p *bare.Process, place int, now int64) {
 	if !e.known {
 		return
 	}
-	for which := log; which < all; which++ {
-		if !e.pipe(which).logged && !lookForLog(p, place, which, now) {
-			break
+	for range 2 { // once more: a log may have come before the watch
+		for which := log; which < all; which++ {
+			if !e.pipe(which).logged && !lookForLog(p, place, which, now) {
+				break
+			}
+		}
+		if !keepLooking(p, place, now) {
+			return
 		}
 	}
-	keepLooking(p, place, now)
 }
 
 // lookForLog finds out whether a service has got a log. A directory of that name is a log once
@@ -192,14 +196,14 @@ func mayStart(p *bare.Process, place, which int, now int64) bool {
 // keepLooking has svscan watch the directories of an entry for what it waits for. Where a watch
 // cannot be had or does not tell all, look is called every 5 seconds, unless svscan reads the
 // whole directory that often anyway.
-// keepLooking returns whether there is something called log although the service has no log yet.
+// keepLooking returns whether there is something called as a log that the service does not have yet.
 func keepLooking(p *bare.Process, place int, now int64) (found bool) {
 	e := table.services.At(place)
 	poll := isFar(e)
 	for which := range e.of {
 		s := &e.of[which]
 		switch {
-		case !s.lacksRun && (which != main || e.hasAllLogs() && !e.link):
+		case !s.lacksRun && (which != main || !e.waitsForLogs()):
 			unwatch(place, which)
 		default:
 			err := watch(place, which)

@@ -55,16 +55,10 @@ func getToKnow(p *bare.Process, place int, now int64) bool {
 	for which := log; which < all; which++ {
 		e.pipe(which).logged = logged[which]
 	}
-	if !e.hasAllLogs() && e.came == 0 {
-		// svscan has only just begun, and many services are to be started first. A log that
-		// comes meanwhile is in time: the next start of the service is no sooner.
+	if e.waitsForLogs() {
+		// Other services are to be started before svscan watches this one. A log that comes
+		// meanwhile is in time: the next start of the service is no sooner.
 		e.look = min(e.look, now+second)
-		return true
-	}
-	if keepLooking(p, place, now) { // once more: a log may have come before the watch
-		for which := log; which < all; which++ {
-			e.pipe(which).logged, _ = bare.IsDirectory(bare.Cwd, e.dir(which))
-		}
 	}
 	return true
 }

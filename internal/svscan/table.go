@@ -33,6 +33,7 @@ type entry struct {
 const (
 	main = iota
 	log
+	errlog
 	all
 )
 
@@ -82,14 +83,15 @@ func (e *entry) lengthOf(log int) int { return int(e.size) + len("/") + len(serv
 // pipe returns the pipe to a log.
 func (e *entry) pipe(which int) *pipe { return &e.pipes[which-1] }
 
-// hasAllLogs reports whether no log can come any more.
-func (e *entry) hasAllLogs() bool {
+// waitsForLogs reports whether something can come into the directory of the service that svscan
+// is to hear of: a log, or all of another directory in the place of the one that a link leads to.
+func (e *entry) waitsForLogs() bool {
 	for i := range e.pipes {
 		if !e.pipes[i].logged {
-			return false
+			return true
 		}
 	}
-	return true
+	return e.link
 }
 
 // isRunning reports whether any supervisor of the entry runs.
