@@ -24,7 +24,7 @@ func searchPath(p *bare.Process) string {
 // it execs the program, and returns only if that fails.
 func proceed(p *bare.Process, argv bare.Words, path string, tools []*Tool) (*Tool, bare.Errno) {
 	own := ownTool(argv.At(0))
-	if own != nil && tools != nil && !own.Stays && !bare.KeepsCapabilities() {
+	if own != nil && !own.Stays && !bare.KeepsCapabilities() {
 		return own, 0
 	}
 	s := search(p, argv.At(0), path)
@@ -56,11 +56,15 @@ func leadsBack(program, file string) bool {
 	return err == 0 && id == self.id
 }
 
-// Exec looks a program up as the next program of a chain, and replaces the process by it.
-// It returns only if that fails.
+// Exec looks a program up in PATH, and replaces the process by it. It returns only if that
+// fails. The program is never a tool of the running file, which may be older than what is
+// installed by now.
 func Exec(p *bare.Process, argv bare.Words) bare.Errno {
-	_, err := proceed(p, argv, searchPath(p), nil)
-	return err
+	s := Search{file: argv.At(0), path: searchPath(p)}
+	for s.Next() {
+		s.Failed(bare.Execve(s.Candidate(), argv, &p.Env))
+	}
+	return s.Why()
 }
 
 // Search yields the files that the name of a program may stand for, in the order in which
