@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -35,8 +36,14 @@ type cutting struct {
 // cut runs a supervise under cut until it says the word that the caller waits for.
 func (h *home) cut(t testing.TB, until string, how ...string) *cutting {
 	t.Helper()
+	return h.cutProgram(t, []string{filepath.Join(fused.dir, "supervise"), "s"}, until, how...)
+}
+
+// cutProgram is cut for any program.
+func (h *home) cutProgram(t testing.TB, program []string, until string, how ...string) *cutting {
+	t.Helper()
 	c := &cutting{}
-	words := append(append([]string{cut()}, how...), "--", filepath.Join(fused.dir, "supervise"), "s")
+	words := slices.Concat([]string{cut()}, how, []string{"--"}, program)
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir, cmd.Env = h.top, []string{"PATH=" + systemPath}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}

@@ -84,10 +84,9 @@ var spoilings = []spoiling{
 	}, "no"},
 }
 
-var optionFiles = []string{"notification-fd", "down-signal", "timeout-kill", "max-restart-delay", "timeout-finish"}
+var optionFiles = []string{"notification-fd", "down-signal", "timeout-kill", "max-restart-delay", "timeout-finish", "min-uptime", "restart-delay"}
 
-// Each file that makes no sense is said in one line, each time it counts, and what holds
-// without it holds.
+// Each file that makes no sense is said in one line, and what holds without it holds.
 func TestOptionsThatAreRubbish(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

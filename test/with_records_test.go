@@ -117,7 +117,7 @@ func (h *home) remembers() remembered { return rememberedIn(h.service()) }
 
 func rememberedIn(dir string) (r remembered) {
 	b := []byte(textOf(filepath.Join(dir, "supervise/lock")))
-	if len(b) < 160 || !bytes.HasPrefix(b[128:], []byte("state  2")) {
+	if len(b) < 160 || !bytes.HasPrefix(b[128:], []byte("state  3")) {
 		return r
 	}
 	b = b[128:]
@@ -147,11 +147,13 @@ const (
 	noInterpreter
 	cannotStart
 	gaveUp
+	endedWell
+	cannotStay
 )
 
 func (h *home) reason() (r reason) {
 	b := h.bytes("supervise/lock")
-	if len(b) < 176 || !bytes.HasPrefix(b[128:], []byte("state  2")) {
+	if len(b) < 176 || !bytes.HasPrefix(b[128:], []byte("state  3")) {
 		return reason{why: 255}
 	}
 	b = b[128:]

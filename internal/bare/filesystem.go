@@ -17,11 +17,25 @@ func IsLocal(path string) bool {
 		return false
 	}
 	var fs unix.Statfs_t
-	if statfs(at, &fs) != 0 {
-		return false
+	return statfs(at, &fs) == 0 && isLocalKind(uint32(fs.Type))
+}
+
+// IsLocalDirectory is IsLocal for an open directory, or Cwd. On 32-bit systems, which have
+// another call for that, no open directory is local.
+func IsLocalDirectory(dir int) bool {
+	if dir == Cwd {
+		return IsLocal(".")
 	}
+	var fs unix.Statfs_t
+	if wordSize == 8 {
+		unix.RawSyscall(unix.SYS_FSTATFS, uintptr(dir), uintptr(unsafe.Pointer(&fs)), 0)
+	}
+	return isLocalKind(uint32(fs.Type))
+}
+
+func isLocalKind(this uint32) bool {
 	for _, kind := range localKinds {
-		if uint32(fs.Type) == kind {
+		if kind == this {
 			return true
 		}
 	}

@@ -16,6 +16,7 @@ type Status struct {
 	Size    int64 // in bytes
 	File    Identity
 	Written int64  // when the content was changed last, in nanoseconds since the beginning of 1970
+	Changed int64  // when anything of the file was changed last, likewise; nobody can set that time
 	Born    uint64 // when the file was made, in nanoseconds, the low 7 bytes; 0 if nobody knows
 }
 
@@ -46,7 +47,8 @@ func stat(dir int, path, flags uintptr) (Status, Errno) {
 	}
 	born := (uint64(x.Btime.Sec)*1e9 + uint64(x.Btime.Nsec)) & (1<<56 - 1)
 	written := int64(x.Mtime.Sec)*1e9 + int64(x.Mtime.Nsec)
-	return Status{x.Mode, x.Nlink, x.Uid, int64(x.Size), identity(&x), written, born}, err
+	changed := int64(x.Ctime.Sec)*1e9 + int64(x.Ctime.Nsec)
+	return Status{x.Mode, x.Nlink, x.Uid, int64(x.Size), identity(&x), written, changed, born}, err
 }
 
 // noPath is an empty path.
@@ -58,7 +60,8 @@ func olderStat(dir int, path, flags uintptr) (Status, Errno) {
 	_, _, err := unix.RawSyscall6(sysFstatat, uintptr(dir), path, uintptr(unsafe.Pointer(&x)), flags, 0, 0)
 	id := Identity{uint64(unix.Major(uint64(x.Dev)))<<32 | uint64(unix.Minor(uint64(x.Dev))), uint64(x.Ino)}
 	written := int64(x.Mtim.Sec)*1e9 + int64(x.Mtim.Nsec)
-	return Status{uint16(x.Mode), uint32(x.Nlink), x.Uid, int64(x.Size), id, written, 0}, named(err, noStatx)
+	changed := int64(x.Ctim.Sec)*1e9 + int64(x.Ctim.Nsec)
+	return Status{uint16(x.Mode), uint32(x.Nlink), x.Uid, int64(x.Size), id, written, changed, 0}, named(err, noStatx)
 }
 
 // Identity tells one file from every other.

@@ -185,8 +185,13 @@ func (t *target) lookForStart(p *bare.Process, c condition, dir, more string) (o
 		p.WarnErrno(c.Errno, dir, more, " ", reasons[c.Why].long)
 	case c.PID != 0 || c.Want == service.WantUp || c.Asked || !isFinished():
 		return pending
-	case c.hasState && c.Why == service.GaveUp:
-		p.Warn(dir, more, " ", reasons[c.Why].long)
+	case c.hasState && (c.Why == service.GaveUp || c.Why == service.CannotStay):
+		var b bare.Buffer
+		b.Append(" ")
+		c.appendReason(&b)
+		p.Warn(dir, more, b.String())
+	case c.hasState && c.Why == service.EndedWell && started:
+		return happened
 	case t.goal == renewed || t.goal == once && started:
 		return happened // the service has ended, and nobody wants it any more
 	case t.goal == once:

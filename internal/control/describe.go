@@ -9,7 +9,8 @@ import (
 
 // What svstat prints of a service, as a sentence or as JSON.
 
-// reasons are why a service is down, in the words of svstat -l and of svstat -j.
+// reasons are why a service is down, in the words of svstat -l and of svstat -j. Behind
+// CannotStay there is the number of starts that have failed.
 var reasons = [...]struct{ long, json string }{
 	service.NeverStarted:  {"never started", "never-started"},
 	service.Told:          {"told to stop", "told"},
@@ -18,6 +19,8 @@ var reasons = [...]struct{ long, json string }{
 	service.NoInterpreter: {"cannot run: its interpreter", "no-interpreter"},
 	service.CannotStart:   {"cannot start", "cannot-start"},
 	service.GaveUp:        {"gave up: finish exited 125", "gave-up"},
+	service.EndedWell:     {"ended well", "ended-well"},
+	service.CannotStay:    {"gave up after ", "gave-up-starting"},
 }
 
 // whyDown is the index of the reason why the service is down. Ok is false if the reason is
@@ -25,6 +28,19 @@ var reasons = [...]struct{ long, json string }{
 func (c condition) whyDown() (which int, ok bool) {
 	which = int(c.Why)
 	return which, c.hasState && c.PID == 0 && which < len(reasons) && reasons[which].long != ""
+}
+
+// appendReason appends the reason why the service is down, as svstat -l has it.
+func (c condition) appendReason(b *bare.Buffer) {
+	b.Append(reasons[c.Why].long)
+	if c.Why == service.CannotStay {
+		b.AppendNumber(uint64(c.Failed))
+		b.Append(" starts")
+	}
+	if c.Errno != 0 {
+		b.Append(": ")
+		b.Append(bare.Reason(c.Errno))
+	}
 }
 
 func describe(b *bare.Buffer, c condition, long bool) {
@@ -60,13 +76,13 @@ func describe(b *bare.Buffer, c condition, long bool) {
 }
 
 func describeLong(b *bare.Buffer, c condition) {
-	if which, ok := c.whyDown(); ok {
+	if _, ok := c.whyDown(); ok {
 		b.Append(", ")
-		b.Append(reasons[which].long)
-		if c.Errno != 0 {
-			b.Append(": ")
-			b.Append(bare.Reason(c.Errno))
-		}
+		c.appendReason(b)
+	}
+	if c.PID == 0 && c.Failed != 0 && c.Why != service.CannotStay {
+		b.Append(", failed starts ")
+		b.AppendNumber(uint64(c.Failed))
 	}
 	if ms, ok := c.nextStart(); ok {
 		tenths := (ms + 99) / 100
@@ -133,6 +149,8 @@ func describeLongJSON(b *bare.Buffer, c condition) {
 	}
 	b.Append(`,"starts":`)
 	b.AppendNumber(uint64(c.Starts))
+	b.Append(`,"failed_starts":`)
+	b.AppendNumber(uint64(c.Failed))
 	switch {
 	case !c.Known:
 	case c.Ended.Signaled():

@@ -26,13 +26,24 @@ const (
 	NoSession       = "no-setsid"             // if it is there, the service leads none, even if all others do
 	SignalGroup     = "flag-signal-group"     // if it is there, signals are for the process group
 	DownKillPG      = "flag-down-killpg"      // if it is there, the signals of svc -d are for the process group
+
+	Restart         = "restart"           // whether the service is started again: always, on-failure or never
+	SuccessExit     = "success-exit"      // exit codes and signals that are no failure; without the file 0
+	MinUptime       = "min-uptime"        // milliseconds; a shorter life is a failed start
+	MaxFailedStarts = "max-failed-starts" // after so many in a row the supervisor gives up; 0 is never
+	RestartDelay    = "restart-delay"     // milliseconds from the end of a short life to the next start
+	RestartGrowth   = "restart-growth"    // how the delay grows up to max-restart-delay: double or add
+	RestartBurst    = "restart-burst"     // so many failed starts come at once, and then the delay
 )
 
-// optionRoom holds the value that Option returns.
-var optionRoom [64]byte
+// OptionMax is longer than the value of an option may be. A value of that length is cut off.
+const OptionMax = 256
 
-// Option returns the first line of an option file, at most 64 bytes of it, without blanks at
-// its end. The value is good until the next call. ENOENT means that there is no such file.
+// optionRoom holds the value that Option returns.
+var optionRoom [OptionMax]byte
+
+// Option returns the first line of an option file, at most OptionMax bytes of it, without
+// blanks at its end. The value is good until the next call. ENOENT means that there is no such file.
 func Option(dir int, name string) (value string, err bare.Errno) {
 	fd, err := bare.OpenAt(dir, name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY|unix.O_CLOEXEC, 0)
 	if err != 0 {
@@ -44,7 +55,11 @@ func Option(dir int, name string) (value string, err bare.Errno) {
 		return "", err
 	}
 	value = bare.TextOf(optionRoom[:n])
-	value = value[:bare.Index(value, '\n')]
+	end := bare.Index(value, '\n')
+	if end == OptionMax {
+		return value, 0
+	}
+	value = value[:end]
 	for value != "" && (value[len(value)-1] == ' ' || value[len(value)-1] == '\t') {
 		value = value[:len(value)-1]
 	}

@@ -17,10 +17,16 @@ type State struct {
 	Asked  bool            // svc has asked for a start that is still to come
 	Exit   bool            // the supervisor is to exit once the service is down
 	Kill   int64           // when run or finish is killed, since boot in ns; 0 is never
-	Due    int64           // when run is started next, likewise
+	Due    int64           // when run is started next, likewise; 0 if it is not, or is at once
 	Why    Why             // why the service is down
 	Errno  bare.Errno      // why run could not be started; 0 if it could
 	Ending uint32          // the number of the last start that svc has told to end, by -d, -i, -k, -q or -t
+
+	// What the supervisor has decided at a death.
+	Decided uint32 // the number of the last start whose end the supervisor has decided on
+	Rests   bool   // the service is not started again: it is wanted down
+	Failed  uint32 // how many starts have failed in a row
+	Delay   uint32 // the delay between starts, if it has grown; in ms
 
 	// Refused is how many signals could not be sent, modulo 256; Refusal is why the last of
 	// them could not. svc compares Refused before and after its command.
@@ -41,14 +47,21 @@ const (
 	NoInterpreter            // run is there, but not the program that its first line or its ELF header names
 	CannotStart              // something failed before run could be executed, such as the fork, for Errno
 	GaveUp                   // finish exited 125
+	EndedWell                // run has ended as success-exit says, and is not to be started again
+	CannotStay               // as many starts have failed as max-failed-starts says
 )
 
 const (
-	stateMagic = "state  2"
-	stateSize  = 52
-	oldMagic   = "state  1" // the first oldSize bytes of the same format
-	oldSize    = 32
-	stateAt    = 2 * recordSize
+	stateMagic = "state  3"
+	stateSize  = 68
+
+	// Older formats are the first bytes of the same format.
+	olderMagic  = "state  2"
+	olderSize   = 52
+	oldestMagic = "state  1"
+	oldestSize  = 32
+
+	stateAt = 2 * recordSize
 )
 
 // WriteState writes the state into an open lock file.
@@ -65,6 +78,10 @@ func WriteState(lock int, s State) bare.Errno {
 	b[44], b[45] = byte(s.Why), s.Refused
 	bare.PutLittle(b[46:48], uint64(s.Refusal))
 	bare.PutLittle(b[48:52], uint64(s.Ending))
+	bare.PutLittle(b[52:56], uint64(s.Decided))
+	bare.PutLittle(b[56:60], uint64(s.Failed))
+	bare.PutLittle(b[60:64], uint64(s.Delay))
+	b[64] = asByte(s.Rests)
 	return bare.WriteAt(lock, b[:], stateAt)
 }
 
@@ -72,18 +89,28 @@ func WriteState(lock int, s State) bare.Errno {
 func ReadState(lock int) (s State, ok bool) {
 	var b [stateSize]byte
 	n, err := bare.ReadAt(lock, b[:], stateAt)
-	if err != 0 || n < oldSize {
+	size := 0
+	switch string(b[:8]) {
+	case stateMagic:
+		size = stateSize
+	case olderMagic:
+		size = olderSize
+	case oldestMagic:
+		size = oldestSize
+	}
+	if err != 0 || size == 0 || n < size {
 		return s, false
 	}
-	switch {
-	case string(b[:8]) == stateMagic && n == stateSize:
+	if size >= olderSize {
 		s.Due = timeAt(b[32:40])
 		s.Errno = bare.Errno(bare.Little(b[40:44]))
 		s.Why, s.Refused = Why(b[44]), b[45]
 		s.Refusal = bare.Errno(bare.Little(b[46:48]))
 		s.Ending = uint32(bare.Little(b[48:52]))
-	case string(b[:8]) != oldMagic:
-		return s, false
+	}
+	if size >= stateSize {
+		s.Decided, s.Failed = uint32(bare.Little(b[52:56])), uint32(bare.Little(b[56:60]))
+		s.Delay, s.Rests = uint32(bare.Little(b[60:64])), b[64] != 0
 	}
 	s.Starts = uint32(bare.Little(b[8:12]))
 	s.Ended = unix.WaitStatus(bare.Little(b[12:16]))

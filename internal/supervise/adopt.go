@@ -31,6 +31,7 @@ func (s *Service) adopt(p *bare.Speaker, found *service.Finding) (unfinished boo
 	s.pace.started = min(service.Here(record.Made), bare.SinceBoot()) // not in the future, whatever the record says
 	s.since = record.Since
 	s.state, _ = service.ReadState(s.files.lock)
+	s.pace.due = s.pace.started + second
 	if ok && (status.Want == service.WantUp || status.Want == service.WantDown || status.Want == service.WantOnce) {
 		s.want = status.Want
 	}
@@ -40,6 +41,13 @@ func (s *Service) adopt(p *bare.Speaker, found *service.Finding) (unfinished boo
 		}
 		s.state.Last = record.PID
 		s.state.Why, s.state.Errno = service.NotKnown, 0
+		s.state.Due, s.state.Rests = 0, false
+	}
+	if s.state.Rests {
+		s.want = service.WantDown // the status comes after the state
+	}
+	if s.state.Due != 0 {
+		s.pace.due = min(s.state.Due, bare.SinceBoot()+longest*1e6)
 	}
 	if ok && status.PID == 0 && record.PID == 0 {
 		s.since = status.Since
@@ -64,7 +72,8 @@ func (s *Service) adopt(p *bare.Speaker, found *service.Finding) (unfinished boo
 	s.start = s.state.Asked || s.want == service.WantUp && !s.state.Exit
 	s.state.Kill = 0
 	if unfinished {
-		return true, bare.Continue // the record stays until the death is dealt with
+		service.WriteState(s.files.lock, s.state) // its start: the record of finish would not tell the next one
+		return true, bare.Continue                // the record stays until the death is dealt with
 	}
 	s.record(p, service.Record{Made: service.Machine(s.pace.started), Since: s.since})
 	s.announce(p)

@@ -61,12 +61,15 @@ func (s *Service) apply(p *bare.Speaker, c byte) {
 	switch c {
 	case 'u':
 		s.want = service.WantUp
+		s.beginAnew()
 		s.start, s.state.Asked = !isUp, !isUp
 	case 'o':
 		s.want = service.WantOnce
+		s.beginAnew()
 		s.start, s.state.Asked = !isUp, !isUp
 	case 'd':
 		s.want = service.WantDown
+		s.beginAnew()
 		s.start, s.state.Asked = false, false
 		if !isUp {
 			s.state.Why, s.state.Errno = service.Told, 0

@@ -22,8 +22,8 @@ func (s *Service) launch(p *bare.Speaker, fd int, files firstFiles) (published b
 			s.files.ready, c.ready, err = bare.Pipe(unix.O_CLOEXEC | unix.O_NONBLOCK)
 		}
 		if err != 0 {
-			s.cannotStart(p, err, c.begun)
 			p.WarnErrno(err, "unable to create pipe for ", s.name.String())
+			s.cannotStart(p, err, c.begun)
 			return false
 		}
 	}
@@ -41,8 +41,8 @@ func (s *Service) launch(p *bare.Speaker, fd int, files firstFiles) (published b
 	}
 	if err != 0 {
 		s.forgetReadiness()
-		s.cannotStart(p, err, c.begun)
 		p.WarnErrno(err, "unable to fork for ", s.name.String(), ", trying again in a second")
+		s.cannotStart(p, err, c.begun)
 		return false
 	}
 	if !c.published {
@@ -53,14 +53,21 @@ func (s *Service) launch(p *bare.Speaker, fd int, files firstFiles) (published b
 		s.announce(p)
 	}
 	s.watch(p)
+	s.lookAround()
 	return c.published
 }
 
-// cannotStart notes why there can be no process now. A second after begun, act tries again.
+// cannotStart notes why there can be no process now. A second after begun, act tries again,
+// unless too many starts have failed.
 func (s *Service) cannotStart(p *bare.Speaker, why bare.Errno, begun int64) {
 	s.state.Why, s.state.Errno = service.CannotStart, why
+	s.state.Failed++
 	s.pace.retry = begun + second
+	if s.want == service.WantUp {
+		s.giveUpInTime(p)
+	}
 	s.rest(p)
+	s.sayGivenUp(p)
 }
 
 // isUp notes that run has been started.
@@ -69,7 +76,7 @@ func (s *Service) isUp(c *child, pid int) {
 	s.start, s.state.Asked, s.paused = false, false, false
 	s.since, s.pace.started = c.since, c.begun
 	s.state.Starts, s.state.Last = c.starts+1, uint32(pid)
-	s.state.Ready = false
+	s.state.Ready, s.state.Rests, s.state.Due = false, false, 0
 	s.state.Why, s.state.Errno = service.NotKnown, 0
 }
 

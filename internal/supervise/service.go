@@ -25,7 +25,8 @@ import (
 //	over
 //
 // The supervisor starts the service when svc asks for it, and when the service has died and
-// is wanted up, but never sooner than a second after the last start. A process that a killed
+// is wanted up, but not sooner than a second after the last start, unless its directory says
+// otherwise. A process that a killed
 // supervisor has left puts the service into up, clearing or finishing at once.
 type phase uint8
 
@@ -55,6 +56,8 @@ type Service struct {
 	paused           bool        // svc -p has stopped run
 	since            tai64.Label // of the last start or death, for the status
 
+	options options
+
 	want  byte // service.WantUp, WantDown or WantOnce
 	start bool // to be started as soon as pace allows
 	whom  byte // who gets signals: + the process group, = the process, 0 as the directory says
@@ -77,9 +80,9 @@ type files struct {
 // pace is what decides when a service may be started. Times are since boot, in nanoseconds.
 type pace struct {
 	started int64 // the last start; 0 if there was none
-	retry   int64 // no start before this time, after one that failed; or 0
-	delay   int64 // from one start to the next
-	brief   bool  // run lived no longer than delay the last time
+	retry   int64 // no start before this time, after one for which there could be no process; or 0
+	due     int64 // no start before this time, after a start
+	brief   bool  // run did not live long the last time
 }
 
 // failures are what could not be written, and is tried again.

@@ -105,12 +105,12 @@ func (s *Service) end(p *bare.Speaker) {
 }
 
 // startAt returns the earliest time of the next start, since boot in nanoseconds: at once
-// for the first start, otherwise the delay after the last start.
+// for the first start.
 func (s *Service) startAt() int64 {
 	if s.pace.started == 0 {
 		return s.pace.retry
 	}
-	return max(s.pace.retry, s.pace.started+max(s.pace.delay, second))
+	return max(s.pace.retry, s.pace.due)
 }
 
 // mayStart reports whether the service is to be started now.
@@ -144,19 +144,16 @@ func (s *Service) ended(p *bare.Speaker, how unix.WaitStatus, known bool) {
 		if known && how.ExitStatus() == giveUp {
 			p.Warn(s.name.String(), "/finish exited 125: not started again")
 			s.want = service.WantDown
-			s.state.Why, s.state.Errno = service.GaveUp, 0
+			s.state.Why, s.state.Errno, s.state.Rests = service.GaveUp, 0, !s.start
+			s.announce(p) // before the record of finish goes
 		}
 		s.settle(p)
 		return
 	}
 	s.phase, s.left = clearing, false
-	s.state.Ended, s.state.Known, s.state.Ready = how, known, false
-	switch {
-	case s.state.Why != service.NotKnown: // it was never run: Why says why
-	case s.want == service.WantDown || s.state.Exit:
-		s.state.Why = service.Told
-	default:
-		s.state.Why = service.Ended
+	decided := s.state.Decided == s.state.Starts && s.state.Decided != 0 // by a supervisor that was killed then
+	if s.state.Ready = false; !decided {
+		s.state.Ended, s.state.Known = how, known
 	}
 	if s.files.ready >= 0 || !s.own {
 		service.ForgetReady(s.files.dir)
@@ -165,13 +162,17 @@ func (s *Service) ended(p *bare.Speaker, how unix.WaitStatus, known bool) {
 	s.paused = false
 	begun := s.since
 	s.since = now()
-	s.grow(p)
+	s.glance()
+	if !decided {
+		s.decide(p)
+	}
 	if most := s.number(p, service.MaxDeathTally, 0); most != 0 {
-		err := service.AddDeath(s.files.dir, int(min(most, service.TallyMax)), begun, s.since, how, known)
+		err := service.AddDeath(s.files.dir, int(min(most, service.TallyMax)), begun, s.since, s.state.Ended, s.state.Known)
 		if err != 0 {
 			p.WarnErrno(err, "unable to count the death of ", s.name.String())
 		}
 	}
+	s.options.absent = 0 // from here on time passes
 }
 
 // clear deals with the death of run: with flag-kill-descendants it ends what run has left,
@@ -216,31 +217,28 @@ func (s *Service) rest(p *bare.Speaker) {
 	s.announce(p)
 }
 
-// grow doubles the delay between starts, up to max-restart-delay, when the service has lived
-// no longer than the delay. Otherwise it sets the delay back to a second.
-func (s *Service) grow(p *bare.Speaker) {
-	pace := &s.pace
-	pace.delay = max(pace.delay, second)
-	if pace.brief = bare.SinceBoot()-pace.started <= pace.delay; !pace.brief {
-		pace.delay = second
-		return
-	}
-	limit := int64(min(s.number(p, service.MaxRestartDelay, 0), 1<<30)) * 1e6
-	pace.delay = min(2*pace.delay, max(limit, second))
-}
-
 // announce publishes the state and the status. A full disk is no reason to stop: announce
 // says so once, and act tries again until it works.
 func (s *Service) announce(p *bare.Speaker) {
-	if s.state.Due = 0; s.start && s.phase == down {
-		s.state.Due = s.startAt()
-	}
+	s.state.Due = s.nextDue()
 	service.WriteState(s.files.lock, s.state) // first, because others watch the status
 	err := service.WriteStatus(s.files.dir, s.status())
 	if err != 0 && !s.failed.status {
 		p.WarnErrno(err, "unable to write ", s.name.String(), "/", service.StatusNew)
 	}
 	s.failed.status = err != 0
+}
+
+// nextDue returns when run is started next, since boot in nanoseconds; 0 if it is not, or if
+// finish or what run has left is waited for, and nothing else.
+func (s *Service) nextDue() int64 {
+	switch at := s.startAt(); {
+	case s.phase == down && s.start:
+		return at
+	case (s.phase == clearing || s.phase == finishing) && s.want == service.WantUp && !s.state.Exit && at > bare.SinceBoot():
+		return at
+	}
+	return 0
 }
 
 func (s *Service) status() service.Status {

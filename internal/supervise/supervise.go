@@ -25,7 +25,14 @@ Files in dir:
   timeout-kill           milliseconds from svc -d to KILL
   notification-fd        the descriptor on which the service says that it is ready
   flag-timeout-killpg    if it is there, that KILL is for the process group
-  max-restart-delay      milliseconds that the delay between starts may grow to
+  restart                whether it is started again: always, on-failure or never
+  success-exit           exit codes and signals that are no failure, 0 without it
+  min-uptime             milliseconds; a shorter life is a failed start
+  max-failed-starts      after so many in a row it is not started again
+  restart-delay          milliseconds from the end of a short life to a start
+  max-restart-delay      milliseconds that the delay may grow to
+  restart-growth         how it grows: double or add
+  restart-burst          so many failed starts come at once, then the delay
   max-death-tally        how many deaths are kept
   flag-kill-descendants  if it is there, the service leaves no process behind
   flag-newsession        if it is there, the service has a session of its own
