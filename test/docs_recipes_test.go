@@ -280,7 +280,8 @@ func TestCommandsOfTheMovingTablesRun(t *testing.T) {
 				continue
 			}
 			ran[command] = true
-			y.do("svc", "-u", "-LWu", web) // as the next command expects it
+			// As the next command expects it. After svc -dx there is no supervisor for a moment.
+			y.await("the service and its log", func() bool { return y.inside("svc", "-u", "-LWu", web).Run() == nil })
 			text := fmt.Sprintf("cd \"$TOP/here\"; export SVDIR=\"$SCAN\"; %s", command)
 			cmd := y.inside("sh", "-euc", text)
 			if out, err := cmd.CombinedOutput(); err != nil {
