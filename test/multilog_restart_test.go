@@ -109,6 +109,27 @@ func TestScriptChangesAfterAKill(t *testing.T) {
 	}
 }
 
+// A backup that shares the files by hard links takes no line away, wherever multilog was killed.
+func TestABackupByHardLinksAfterAKill(t *testing.T) {
+	words := []string{"s4096", "n1000", "./a"}
+	for _, kill := range []string{"write", "renameat2", "fsync", "readv"} {
+		t.Run(kill, func(t *testing.T) {
+			t.Parallel()
+			f := newFlood(t, 12, 300)
+			f.fill(200)
+			stdin := f.end()
+			f.struck(t, stdin, kill, 2, words...)
+			cmd := exec.Command("cp", "-al", "a", "backup")
+			cmd.Dir = f.dir
+			must(cmd.Run())
+			f.ends(t, stdin, words...)
+			if text := f.missing("a", false, anyLine); text != "" {
+				t.Error(text)
+			}
+		})
+	}
+}
+
 // What a log has of a batch is left out of that batch, and of nothing that comes later.
 func TestNothingIsLeftOutOfLaterLines(t *testing.T) {
 	for _, c := range []struct {

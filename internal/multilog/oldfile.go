@@ -23,7 +23,7 @@ func (l *log) makeOld(p *bare.Process, file, code string) (there bool) {
 			return false
 		}
 	}
-	if was.Links > 1 { // it has the new name, too: 0.76 was killed between its link and its unlink
+	if l.isOldAlready(was) {
 		l.remove(p, file)
 	} else if !l.renameAsOld(p, file, code) {
 		return false
@@ -45,6 +45,29 @@ func (l *log) makeOld(p *bare.Process, file, code string) (there bool) {
 			return true
 		}
 	}
+}
+
+// isOldAlready reports whether a file has the name of an old file as well: 0.76 was killed between
+// its link and its unlink. A second name elsewhere is that of a backup.
+func (l *log) isOldAlready(file bare.Status) (is bool) {
+	if file.Links <= 1 {
+		return false
+	}
+	fd, err := bare.OpenAt(l.dir, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != 0 {
+		return false
+	}
+	for files := bare.ReadDirectory(fd); !is; {
+		name, err := files.Next()
+		if err != 0 || name == "" {
+			break
+		}
+		if name[0] == '@' {
+			is, _ = hasName(l.dir, name, file.File)
+		}
+	}
+	bare.Close(fd)
+	return is
 }
 
 // renameAsOld renames a file as an old file. False means that the file has gone, or that

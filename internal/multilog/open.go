@@ -81,6 +81,9 @@ func (l *log) openCurrent(p *bare.Process) bare.Exit {
 	if err != 0 && err != unix.ENOENT {
 		return l.cannotOpen(p, err, "unable to stat ", current)
 	}
+	if !l.isOldAlready(is) {
+		is.Links = 1
+	}
 	from := input.journal.head.resume(l, is)
 	l.skip, l.selected = from.skip, from.selected
 	closed := is.Mode&0o100 != 0
