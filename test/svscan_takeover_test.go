@@ -94,7 +94,7 @@ func TestPipesAreTakenOverBeforeAnythingIsStarted(t *testing.T) { inModes(t, bot
 func takesPipesFirst(t *testing.T, m mode) {
 	need(t, "strace")
 	y := newYard(t, m)
-	services, dirs := y.numbered(8)
+	services, dirs := y.numberedTwice(8)
 	svscan := y.svscan()
 	y.up(dirs...)
 	time.Sleep(1100 * time.Millisecond) // then a service that is killed is started at once
@@ -120,22 +120,24 @@ func takesPipesFirst(t *testing.T, m mode) {
 	y.saysNothing()
 }
 
-// In one process for all, the child that is to be a service has the pipe at any time,
+// In one process for all, the child that is to be a service has its pipes at any time,
 // although it lets go of the descriptors of all others.
 func TestPipeIsHeldByTheNextLifeOfAService(t *testing.T) {
 	t.Parallel()
 	need(t, "strace")
 	y := newYard(t, oneProcess)
-	services, dirs := y.numbered(1)
+	services, dirs := y.numberedTwice(1)
 	x := services[0]
 	const call = "close_range"
 	y.svscan("strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace="+call, "-e", "inject="+call+":delay_exit=4000000", filepath.Join(fused.dir, "svscan"))
 	before := y.up(dirs...)
-	y.await("lines", func() bool { return textOf(x+"/lines") != "" })
+	y.await("lines", func() bool { return textOf(x+"/lines") != "" && textOf(x+"/errlines") != "" })
 	logger, _ := y.look(before[x+"/log"].others[0])
+	errlogger, _ := y.look(before[x+"/errlog"].others[0])
 	y.kill(logger, unix.SIGSTOP)
-	written := textOf(x + "/written.1")
-	y.await("unread lines", func() bool { return textOf(x+"/written.1") != written })
+	y.kill(errlogger, unix.SIGSTOP)
+	written := textOf(x + "/errwritten.1")
+	y.await("unread lines", func() bool { return textOf(x+"/errwritten.1") != written })
 	service, _ := y.look(before[x].others[0])
 	y.end(service, unix.SIGKILL)
 	y.await("the next life on its way", func() bool {
@@ -146,6 +148,7 @@ func TestPipeIsHeldByTheNextLifeOfAService(t *testing.T) {
 	time.Sleep(100 * time.Millisecond) // of the call itself
 	y.end(y.main, unix.SIGKILL)
 	y.end(logger, unix.SIGKILL)
+	y.end(errlogger, unix.SIGKILL)
 	svscan := y.svscan()
 	y.up(dirs...)
 	y.stop(svscan)
