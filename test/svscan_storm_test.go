@@ -37,14 +37,19 @@ func init() {
 	}
 }
 
-// stormy adds services of numbered lines with multilog for a log, each of another kind.
+// stormy adds services of numbered lines with multilog for a log, each of another kind. Two of them
+// have an errlog.
 func (y *yard) stormy() (services []string) {
 	self, err := os.Executable()
 	must(err)
 	for i, actions := range []string{
 		"./main", "s4096 n1000 ./main", "s4096 n1000 '!sleep 0.05; cat' ./main", "s8192 n1000 !cat ./main",
 	} {
-		x := y.add(fmt.Sprint("x", i), "#!"+self+" svscan-numbers\n", "#!/bin/sh\nexec multilog "+strings.Replace(actions, "!cat", "'!cat'", 1)+"\n")
+		keeps, errors := "#!/bin/sh\nexec multilog "+strings.Replace(actions, "!cat", "'!cat'", 1)+"\n", ""
+		if i%3 == 0 {
+			errors = keeps
+		}
+		x := y.add(fmt.Sprint("x", i), "#!"+self+" svscan-numbers\n", keeps, errors)
 		script(x+"/finish", "#!"+self+" svscan-finishes\n")
 		must(os.WriteFile(x+"/timeout-finish", []byte("0\n"), 0o644))
 		if i%2 == 1 {
@@ -55,15 +60,17 @@ func (y *yard) stormy() (services []string) {
 	return services
 }
 
-// gather makes one file of lines of what a multilog has kept, in order.
+// gather makes one file of lines of what a multilog has kept, in order, for each log.
 func gather(x string) {
-	old, err := filepath.Glob(x + "/log/main/@*")
-	must(err)
-	all := ""
-	for _, f := range append(old, x+"/log/main/current") { // sorted by name, which is the time
-		all += textOf(f)
+	for log, lines := range map[string]string{"/log": "/lines", "/errlog": "/errlines"} {
+		old, err := filepath.Glob(x + log + "/main/@*")
+		must(err)
+		all := ""
+		for _, f := range append(old, x+log+"/main/current") { // sorted by name, which is the time
+			all += textOf(f)
+		}
+		must(os.WriteFile(x+lines, []byte(all), 0o644))
 	}
-	must(os.WriteFile(x+"/lines", []byte(all), 0o644))
 }
 
 func TestStorm(t *testing.T) { inModes(t, both, storm) }
@@ -135,7 +142,7 @@ func (y *yard) allUp(services []string) bool {
 		}
 	}
 	for _, x := range services {
-		if all[x] != 1 || all[x+"/log"] != 1 {
+		if all[x] != 1 || all[x+"/log"] != 1 || all[x+"/errlog"] != 1 && exists(x+"/errlog") {
 			return false
 		}
 	}

@@ -618,7 +618,7 @@ func completeLog(service, lines, written string) error {
 		}
 		have[life] = i
 	}
-	for life := 1; exists(fmt.Sprint(service, "/", written, ".", life)); life++ {
+	for life := 1; exists(fmt.Sprint(service, "/written.", life)); life++ { // a life may end before the second count
 		wrote, _ := strconv.Atoi(textOf(fmt.Sprint(service, "/", written, ".", life)))
 		if have[life] != wrote && have[life] != wrote+1 {
 			return fmt.Errorf("%s: life %d: %d lines of %d", lines, life, have[life], wrote)
