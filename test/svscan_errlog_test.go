@@ -179,6 +179,31 @@ func TestAnErrlogComesAndGoes(t *testing.T) {
 	})
 }
 
+// A service may have a directory of that name for itself. It becomes an errlog once it has a run.
+func TestADirectoryWithoutARunIsNoErrlog(t *testing.T) {
+	inModes(t, both, func(t *testing.T, m mode) {
+		y := newYard(t, m)
+		made := write(filepath.Join(y.top, "new"), writesTwice, keepsLines)
+		must(os.Mkdir(made+"/errlog", 0o755))
+		x := filepath.Join(y.scan, "x")
+		must(os.Rename(made, x))
+		svscan := y.svscan()
+		y.awaitLines(x, "out 1\n", "")
+		y.says("err 1\n")
+		y.blocks()
+		if exists(x + "/supervise/errpipe") {
+			t.Error("it has a pipe")
+		}
+		script(x+"/errlog/run", keepsErrors)
+		y.up(x + "/errlog")
+		y.await("a line in the errlog", func() bool {
+			y.do("svc", "-t", x)
+			return textOf(x+"/errors") != ""
+		})
+		y.stop(svscan)
+	})
+}
+
 // The FIFO is removed: with the next start of the service the errlog reads a new FIFO, after it has
 // read the old one to its end.
 func TestAnErrlogReadsTheOldPipeToItsEndAndThenTheNewOne(t *testing.T) {

@@ -126,6 +126,13 @@ func lookInto(p *bare.Process, place int, now int64) {
 	}
 }
 
+// isLog reports whether a service that svscan gets to know has a log. A directory log is one, as
+// with daemontools, even if it has no run yet. An errlog without a run may be something else.
+func isLog(place, which int) (is bool, err bare.Errno) {
+	is, err = bare.IsDirectory(bare.Cwd, table.services.At(place).dir(which))
+	return is && (which == log || hasRun(place, which)), err
+}
+
 // lookForLog finds out whether a service has got a log. A directory of that name is a log once
 // it has a run. lookForLog returns false if it cannot tell, and has said so.
 func lookForLog(p *bare.Process, place, which int, now int64) bool {

@@ -38,7 +38,7 @@ func getToKnow(p *bare.Process, place int, now int64) bool {
 	var logged [all]bool
 	for which := log; which < all; which++ {
 		var err bare.Errno
-		logged[which], err = bare.IsDirectory(bare.Cwd, e.dir(which))
+		logged[which], err = isLog(place, which)
 		if err != 0 && err != unix.ENOENT {
 			if e.isNews(ofLog<<(which-log), err) {
 				p.WarnErrno(err, "unable to stat ", e.dir(which))

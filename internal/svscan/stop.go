@@ -56,7 +56,7 @@ func stop(p *bare.Process, place int, now int64) int64 {
 	}
 	if !e.known {
 		for which := log; which < all; which++ {
-			e.pipe(which).logged, _ = bare.IsDirectory(bare.Cwd, e.dir(which))
+			e.pipe(which).logged, _ = isLog(place, which)
 		}
 		e.known = true
 	}
