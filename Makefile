@@ -16,7 +16,7 @@ LDFLAGS = -s -w -E=_rt0_catena
 TAGS    = bare
 
 # Tools with the names of common commands. catena knows them, and no file gets such a name.
-UNNAMED = nohup
+UNNAMED = argv0 cd nice nohup umask
 TOOLS  := $(filter-out catena $(UNNAMED),$(notdir $(wildcard cmd/*)))
 
 export CGO_ENABLED = 0

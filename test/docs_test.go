@@ -262,6 +262,7 @@ func serviceDirectory(t *testing.T) string {
 	for _, name := range []string{"server", "report"} {
 		must(os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\nexit 0\n"), 0o755))
 	}
+	must(os.WriteFile(filepath.Join(dir, "settings"), []byte("PORT=8080\n"), 0o644))
 	return dir
 }
 

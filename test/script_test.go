@@ -51,7 +51,7 @@ import (
 )
 
 func TestScript(t *testing.T) {
-	for _, p := range []path{fused, separate, plain, arm64, {"oracle", oracleDir}, {"coreutils", oracleDir}} {
+	for _, p := range []path{fused, separate, plain, arm64, {"oracle", oracleDir}, {"coreutils", oracleDir}, {"execline", execlineDir}} {
 		t.Run(p.name, func(t *testing.T) {
 			pattern := "*.txtar"
 			switch p.name {

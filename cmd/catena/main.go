@@ -20,13 +20,20 @@ import (
 
 // tools is the list of all tools in this file.
 var tools = [...]*execchain.Tool{
+	&link.Argv0,
+	&link.Cd,
 	&link.Envdir,
+	&link.Envfile,
 	&link.Envuidgid,
+	&link.Fdclose,
+	&link.Fdmove,
 	&link.Fghack,
 	&multilog.Multilog,
+	&link.Nice,
 	&link.Nohup,
 	&link.Pgrphack,
 	&control.Readproctitle,
+	&link.Redirfd,
 	&link.Setlock,
 	&link.Setuidgid,
 	&link.Setuser,
@@ -39,6 +46,7 @@ var tools = [...]*execchain.Tool{
 	&control.Svwait,
 	&timestamp.Tai64n,
 	&timestamp.Tai64nlocal,
+	&link.Umask,
 }
 
 // bare runs before the Go runtime. main runs only in a build without the entry flag.

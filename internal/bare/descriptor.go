@@ -137,10 +137,15 @@ func WaitsNot(fd int) bool {
 	return err == 0 && flags&unix.O_NONBLOCK != 0
 }
 
-// WaitAgain makes an open file blocking again, and keeps its other flags.
-func WaitAgain(fd int) {
+// SetWaiting says whether reads and writes of an open file wait, and keeps its other flags.
+func SetWaiting(fd int, waits bool) Errno {
 	flags, _, err := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_GETFL, 0)
-	if err == 0 && flags&unix.O_NONBLOCK != 0 {
-		unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFL, flags&^unix.O_NONBLOCK)
+	if err != 0 || flags&unix.O_NONBLOCK == 0 == waits {
+		return named(err, noFcntl)
 	}
+	_, _, err = unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFL, flags^unix.O_NONBLOCK)
+	return named(err, noFcntl)
 }
+
+// WaitAgain makes an open file blocking again, if that is possible.
+func WaitAgain(fd int) { SetWaiting(fd, true) }

@@ -8,7 +8,7 @@
 //	                 exec.go          how the process becomes another program, or ends
 //	                 unexecutable.go  why a program could not be executed
 //	                 ids.go           user and group ids, and capabilities
-//	                 limit.go         limits
+//	                 limit.go         limits, and the nice value
 //	                 session.go       its id, its process group and its session
 //	other processes  child.go         how children are started and waited for
 //	                 pidfd.go         processes by pidfd

@@ -1,0 +1,19 @@
+// Cd runs a program in another working directory.
+//
+// Usage:
+//
+//	cd dir child
+package main
+
+import (
+	"catena/internal/boot"
+	"catena/internal/execchain"
+	"catena/internal/hosted"
+	"catena/internal/link"
+)
+
+var tools = [...]*execchain.Tool{&link.Cd}
+
+// bare runs before the Go runtime. main runs only in a build without the entry flag.
+func bare(stack boot.Stack) { execchain.Start(uintptr(stack), tools[:]) }
+func main()                 { hosted.Main(tools[:]) }

@@ -1,0 +1,19 @@
+// Envfile runs a program with variables set from a file of lines.
+//
+// Usage:
+//
+//	envfile [-iI] file program [arg ...]
+package main
+
+import (
+	"catena/internal/boot"
+	"catena/internal/execchain"
+	"catena/internal/hosted"
+	"catena/internal/link"
+)
+
+var tools = [...]*execchain.Tool{&link.Envfile}
+
+// bare runs before the Go runtime. main runs only in a build without the entry flag.
+func bare(stack boot.Stack) { execchain.Start(uintptr(stack), tools[:]) }
+func main()                 { hosted.Main(tools[:]) }

@@ -1,0 +1,19 @@
+// Fdmove runs a program with a descriptor moved to another number.
+//
+// Usage:
+//
+//	fdmove [-c] to from program [arg ...]
+package main
+
+import (
+	"catena/internal/boot"
+	"catena/internal/execchain"
+	"catena/internal/hosted"
+	"catena/internal/link"
+)
+
+var tools = [...]*execchain.Tool{&link.Fdmove}
+
+// bare runs before the Go runtime. main runs only in a build without the entry flag.
+func bare(stack boot.Stack) { execchain.Start(uintptr(stack), tools[:]) }
+func main()                 { hosted.Main(tools[:]) }
