@@ -263,6 +263,8 @@ func TestCommandsOfTheMovingTablesRun(t *testing.T) {
 	y.do("mount", "--bind", filepath.Join(y.top, "etc"), "/etc")
 	script(filepath.Join(y.top, "here", "server"), "#!/bin/sh\n")
 	must(os.MkdirAll(filepath.Join(y.top, "here", "env"), 0o755))
+	must(os.MkdirAll(filepath.Join(y.top, "etc", "default"), 0o755))
+	must(os.WriteFile(filepath.Join(y.top, "etc", "default", "web"), []byte("PORT=80\n"), 0o644))
 	web := write(filepath.Join(y.scan, "web"), "#!/bin/sh\necho >&3\nexec sleep infinity\n", reads)
 	must(os.WriteFile(filepath.Join(web, "notification-fd"), []byte("3\n"), 0o644))
 	y.svscan()
