@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -180,6 +181,37 @@ func TestFinishThatExits125KeepsTheServiceDown(t *testing.T) {
 	h.svc(t, fused, "t")
 	h.up(t, 3)
 	h.obeys(t, s)
+}
+
+// A command that comes while finish runs does not weigh more than what finish then says.
+func TestFinishThatExits125ComesAfterACommand(t *testing.T) {
+	for letter, want := range map[string]byte{"u": 'u', "o": 0} {
+		t.Run(letter, func(t *testing.T) {
+			t.Parallel()
+			h := newHome(t, "")
+			h.finish("read line <go; exit 125")
+			must(unix.Mkfifo(h.file("go"), 0o600))
+			s := h.supervise(t, fused)
+			h.up(t, 1)
+			h.svc(t, fused, "t")
+			gate, err := os.OpenFile(h.file("go"), os.O_WRONLY, 0) // finish has it open
+			must(err)
+			defer gate.Close()
+			h.svc(t, fused, letter)
+			eventually(t, "the command", func() bool { return h.status()[17] == want })
+			gate.WriteString("\n")
+			eventually(t, "that finish has ended", func() bool { return h.status()[17] == 'd' })
+			time.Sleep(1500 * time.Millisecond) // it must not be started
+			h.reaches(t, serviceState{want: 'd', starts: 1, signals: " 15"})
+			if got := s.said(); got != "supervise: warning: s/finish exited 125: not started again\n" {
+				t.Errorf("it said %q", got)
+			}
+			h.finish("exit 0")
+			h.svc(t, fused, "u")
+			h.up(t, 2)
+			h.obeys(t, s)
+		})
+	}
 }
 
 // A finish that cannot be executed is said, and the service goes on without.
