@@ -60,7 +60,7 @@ func svstat(p *bare.Process) bare.Exit {
 	for i := range services.Len() {
 		if quiet {
 			exit = max(exit, check(p, services.At(i)))
-		} else if exit = show(p, services.At(i), form); exit != 0 {
+		} else if exit = show(p, origin, services.At(i), form); exit != 0 {
 			return exit
 		}
 		if err := bare.Fchdir(origin); err != 0 {
@@ -85,13 +85,15 @@ func check(p *bare.Process, dir string) bare.Exit {
 }
 
 // show prints the line of a service. If something is wrong with the service, the line says
-// so; the exit code says only whether the line could be printed.
-func show(p *bare.Process, dir string, form int) bare.Exit {
+// so; the exit code says only whether the line could be printed. origin is the directory in which
+// the name of the service counts.
+func show(p *bare.Process, origin int, dir string, form int) bare.Exit {
 	var c condition
 	wrong := trouble{"unable to chdir", enterService(p, dir)}
 	if wrong.why == 0 {
 		c, wrong = look()
 	}
+	waits := form != asDaemontools && wrong.isUnsupervised() && bare.Fchdir(origin) == 0
 	var b bare.Buffer
 	switch {
 	case form == asJSON:
@@ -101,6 +103,9 @@ func show(p *bare.Process, dir string, form int) bare.Exit {
 			b.Append(`,"error":"`)
 			appendTrouble(&b, wrong)
 			b.Append(`"`)
+			if waits {
+				describeWaits(p, &b, dir, true)
+			}
 		} else {
 			describeJSON(&b, c)
 		}
@@ -109,6 +114,9 @@ func show(p *bare.Process, dir string, form int) bare.Exit {
 	case wrong.what != "":
 		b.Append(": ")
 		appendTrouble(&b, wrong)
+		if waits {
+			describeWaits(p, &b, dir, false)
+		}
 	default:
 		describe(&b, c, form == asLongLine)
 	}

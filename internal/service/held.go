@@ -53,17 +53,25 @@ func Left(dir string, now Epoch) (runs, undone bool, err bare.Errno) {
 // tryLock opens the lock file of a service directory and reports whether somebody holds the
 // lock. fd is -1 if there is no lock file, or none that a supervisor may have made.
 func tryLock(dir string) (fd int, held bool, err bare.Errno) {
+	if fd, err = openLock(dir); err != 0 {
+		return -1, false, err // the next supervisor replaces a lock file that is none of a supervisor
+	}
+	return fd, bare.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) == unix.EWOULDBLOCK, 0
+}
+
+// openLock opens the lock file of a service directory for reading.
+func openLock(dir string) (fd int, err bare.Errno) {
 	fd, file, err := open(bare.Cwd, bare.Join(dir, Lock), unix.O_RDONLY, 0)
 	if err != 0 {
-		return -1, false, err
+		return -1, err
 	}
 	if at, failed := bare.OpenDirectory(bare.Cwd, dir); failed == 0 {
 		err = judge(at, file)
 		bare.Close(at)
 		if err != 0 {
 			bare.Close(fd)
-			return -1, false, err // the next supervisor replaces the lock file
+			return -1, err
 		}
 	}
-	return fd, bare.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) == unix.EWOULDBLOCK, 0
+	return fd, 0
 }

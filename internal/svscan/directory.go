@@ -22,6 +22,7 @@ func readAll(p *bare.Process) {
 	}
 	for i := range table.services.Len() {
 		table.services.At(i).seen = false
+		table.services.At(i).order.forget()
 	}
 	err := readNames(p, now)
 	if err != 0 {
@@ -119,6 +120,7 @@ func readChanges(p *bare.Process) {
 			changedName(p, name, changes.Mask, now)
 		}
 		changedWithin(changes.Which, name, changes.Mask, now)
+		changedOrder(changes.Which, changes.Mask, now)
 	}
 }
 

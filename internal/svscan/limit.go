@@ -118,7 +118,7 @@ func sayWaiting(p *bare.Process, now int64) {
 	for i := range table.services.Len() {
 		e := table.services.At(i)
 		for which := range e.of {
-			if !e.used || !e.waitsFor(which) {
+			if !e.used || !e.waitsFor(which) || e.order.awaited {
 				continue
 			}
 			if size := putWaiting(room[n:], e, which, n > 0); size > 0 {

@@ -46,6 +46,7 @@ const (
 	ofName = 1 << 12
 	ofLog  = 1 << 13 // 1 << 14 for the second log
 	ofPipe = 1 << 16 // likewise
+	ofNeed = 1 << 18
 )
 
 // isNews notes what is wrong with an entry. It returns false if the last message about the
@@ -108,6 +109,7 @@ func lookInto(p *bare.Process, place int, now int64) {
 	e := table.services.At(place)
 	e.there = true
 	e.fine(ofName)
+	e.order.forget()
 	for which := range e.of {
 		e.of[which].lacksRun = false
 	}

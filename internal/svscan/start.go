@@ -48,7 +48,7 @@ func getToKnow(p *bare.Process, place int, now int64) bool {
 		}
 		e.fine(ofLog << (which - log))
 	}
-	if !mayStart(p, place, main, now) {
+	if !mayStart(p, place, main, now) || !noteOrder(p, place, now) {
 		return false
 	}
 	e.known = true
@@ -59,6 +59,10 @@ func getToKnow(p *bare.Process, place int, now int64) bool {
 		// Other services are to be started before svscan watches this one. A log that comes
 		// meanwhile is in time: the next start of the service is no sooner.
 		e.look = min(e.look, now+second)
+	}
+	if e.came != 0 { // others may have come with it: the next turn knows all their priorities
+		scan.added = true
+		return false
 	}
 	return true
 }
@@ -72,7 +76,10 @@ func startAll(p *bare.Process, place int, now int64) int64 {
 		}
 		return table.services.At(place).look
 	}
-	next := start(p, place, main, now)
+	next, waits := isStillHeld(p, place, now)
+	if !waits {
+		next = start(p, place, main, now)
+	}
 	e := table.services.At(place)
 	for which := log; which < all; which++ {
 		if e.pipe(which).logged {
@@ -143,6 +150,7 @@ func start(p *bare.Process, place, which int, now int64) int64 {
 	switch {
 	case held:
 		s.started, s.checked = now, false
+		e.order.noted = e.order.noted && which != main // its next start reads needs and priority again
 		return watchOther(place, which, pid, pidfd, now)
 	case halt.at != 0:
 		if service.SetExit(dir, s.stop.onlyEnds) == unix.EWOULDBLOCK {
@@ -150,6 +158,10 @@ func start(p *bare.Process, place, which int, now int64) int64 {
 		}
 	case !mayStart(p, place, which, now):
 		return e.look
+	case which == main:
+		if next, waits := heldBack(p, place, now); waits {
+			return next
+		}
 	}
 	if !renewPipes(p, place, which, now) {
 		return now + again

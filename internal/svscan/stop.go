@@ -72,7 +72,7 @@ func stop(p *bare.Process, place int, now int64) int64 {
 			l.stop.phase = isOver
 		}
 	}
-	if s.running() {
+	if s.running() && !e.order.awaited {
 		tell(s, e.name(), "dx", now)
 	}
 	down := !s.running() && s.stop.phase == isOver

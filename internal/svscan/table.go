@@ -27,6 +27,7 @@ type entry struct {
 	path      bare.Buffer   // the paths of its logs; the next entry in this place uses the memory again
 	of        [all]supervisor
 	pipes     [all - log]pipe
+	order     ordering
 }
 
 // The supervisors of an entry: that of the service, and one for each of service.Logs.
@@ -118,13 +119,14 @@ func (e *entry) ends(which int) service.Ends {
 	return ends
 }
 
-// table has the entries. Each entry in use is in names; each of its supervisors is in watched
-// exactly if the number of its watch is above 0. A place never changes, but what At returns is
-// good only until the next add.
+// table has the entries. Each entry in use is in names; each of its supervisors is in watched,
+// and each watch of its order in ordered, exactly if the number of the watch is above 0. A place
+// never changes, but what At returns is good only until the next add.
 var table struct {
 	services bare.Table[entry] // add uses free places again
 	names    index             // of places, by the names of the entries
 	watched  index             // of what key returns, by the numbers of watches
+	ordered  index             // of what key returns for ofFolder or ofNeeds, likewise
 }
 
 // key is a supervisor of an entry as a number: the place of the entry, and which of its
@@ -163,8 +165,12 @@ func (x *index) next(slot int) int { return (slot + 1) & (x.slots.Len() - 1) }
 
 // home returns the slot where a number of the index would be if all others were free.
 func (x *index) home(what uint32) int {
-	if x == &table.names {
+	switch x {
+	case &table.names:
 		return x.first(hash(table.services.At(int(what)).name()))
+	case &table.ordered:
+		place, which := unkey(what)
+		return x.first(hashWatch(table.services.At(place).order.watch[which]))
 	}
 	return x.first(hashWatch(supervisorOf(what).watch))
 }
@@ -203,6 +209,12 @@ func (x *index) rebuild(but uint32) {
 		for which := range e.of {
 			what := key(i, which)
 			if x == &table.watched && e.of[which].watch > 0 && what != but {
+				x.put(what)
+			}
+		}
+		for which := range e.order.watch {
+			what := key(i, which)
+			if x == &table.ordered && e.order.watch[which] > 0 && what != but {
 				x.put(what)
 			}
 		}
@@ -266,17 +278,17 @@ func add(name string, now int64) int {
 		return -1
 	}
 	e := table.services.At(place)
-	path := e.path
+	path, needs := e.path, e.order.needs
 	path.Cut(0)
 	for which := log; which < all; which++ {
 		if !path.Append(name) || !path.Append("/") || !path.Append(service.Logs[which].Dir) {
 			return -1
 		}
 	}
-	*e = entry{used: true, size: uint8(len(name)), path: path, look: bare.Never, came: now}
+	*e = entry{used: true, size: uint8(len(name)), path: path, look: bare.Never, came: now, order: ordering{needs: needs, priority: usual}}
 	e.begin()
 	if !table.names.insert(uint32(place)) {
-		*e = entry{path: path}
+		*e = entry{path: path, order: e.order}
 		return -1
 	}
 	return place
@@ -296,7 +308,8 @@ func (e *entry) begin() {
 func (e *entry) renew(place int) {
 	e.closePipes()
 	unwatchAll(place)
-	*e = entry{used: true, link: e.link, seen: e.seen, came: e.came, size: e.size, path: e.path, look: bare.Never}
+	order := e.renewed(place)
+	*e = entry{used: true, link: e.link, seen: e.seen, came: e.came, size: e.size, path: e.path, look: bare.Never, order: order}
 	e.begin()
 }
 
@@ -305,6 +318,6 @@ func remove(place int) {
 	e := table.services.At(place)
 	table.names.remove(uint32(place))
 	e.renew(place)
-	*e = entry{path: e.path}
+	*e = entry{path: e.path, order: e.order}
 	table.services.Free(place)
 }

@@ -16,13 +16,14 @@ func tend(p *bare.Process, now int64) (next int64, left int) {
 	next = bare.Never
 	scan.added = false
 	n := table.services.Len()
+	beginTurn(p, now)
 	from, over := scan.from, false
 	scan.from = 0
 	if from != 0 {
 		startLate(p, now)
 	}
 	for k := range n {
-		i := (from + k) % n
+		i := placeInTurn((from + k) % n)
 		e := table.services.At(i)
 		if !e.used {
 			continue
@@ -62,7 +63,7 @@ func tend(p *bare.Process, now int64) (next int64, left int) {
 			}
 		}
 	}
-	if scan.added { // perhaps at a place that this loop has passed
+	if scan.added || order.changed && halt.at == 0 { // perhaps at a place that this loop has passed
 		next = now
 	}
 	return next, left
@@ -80,7 +81,8 @@ func (e *entry) hasStarted(at int64) bool {
 
 // startLate starts services that have come since svscan began, for as long as a turn may take.
 func startLate(p *bare.Process, now int64) {
-	for i := range table.services.Len() {
+	for k := range table.services.Len() {
+		i := placeInTurn(k)
 		e := table.services.At(i)
 		if !e.used || e.came == 0 || e.of[main].started != 0 || halt.at != 0 {
 			continue
