@@ -8,7 +8,6 @@ package test
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -79,19 +78,6 @@ func listen(t testing.TB, r *os.File, begin func()) func() string {
 			all.Write(b[:n])
 		}
 	}
-}
-
-// terminal makes a pseudo-terminal, of which near is the user's end.
-func terminal(t testing.TB) (near, far *os.File) {
-	near, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	must(err)
-	must(unix.IoctlSetPointerInt(int(near.Fd()), unix.TIOCSPTLCK, 0))
-	n, err := unix.IoctlGetInt(int(near.Fd()), unix.TIOCGPTN)
-	must(err)
-	far, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	must(err)
-	t.Cleanup(func() { near.Close(); far.Close() })
-	return near, far
 }
 
 // lostLine is how a line begins before which others could not be written.

@@ -8,9 +8,11 @@ package test
 // Not tested in this file: what the final program inherits as a whole, random
 // chains, the order of the system calls, the parsers by themselves, speed.
 //
+// A word in single quotes may have blanks, and a quote in it is doubled: 'it''s'.
+//
 // The scripts' own commands:
 //
-//	exits CODE PROGRAM ARG...  run it; CODE is a number or a signal's name
+//	exits CODE PROGRAM ARG...  run it; CODE is a number or a signal's name, as SIGTERM
 //	begin PROGRAM ARG...       start it
 //	signal SIGNAL, ends CODE   send to what was begun, wait for it
 //	stdout-is, stderr-is LINE...  the whole output, to the byte

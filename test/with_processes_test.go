@@ -128,3 +128,16 @@ func descriptorsOf(pid int) int {
 	must(err)
 	return len(list)
 }
+
+// terminal makes a pseudo-terminal, of which near is the user's end.
+func terminal(t testing.TB) (near, far *os.File) {
+	near, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	must(err)
+	must(unix.IoctlSetPointerInt(int(near.Fd()), unix.TIOCSPTLCK, 0))
+	n, err := unix.IoctlGetInt(int(near.Fd()), unix.TIOCGPTN)
+	must(err)
+	far, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	must(err)
+	t.Cleanup(func() { near.Close(); far.Close() })
+	return near, far
+}

@@ -115,7 +115,8 @@ func (s *Search) Next() bool {
 	return true
 }
 
-// Candidate is the file to try. It is valid as long as what bare.Join returns.
+// Candidate is the file to try. It is valid until the next call of package bare that takes a
+// path or needs memory; that call may take it.
 func (s *Search) Candidate() string {
 	if s.ownNow {
 		return s.own
