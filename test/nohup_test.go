@@ -30,11 +30,11 @@ var settings = []setting{
 	{"nohup.out with a text and a mode", "probe", "echo before >nohup.out; chmod 644 nohup.out"},
 	{"umask 777", "probe", "umask 777"},
 	{"nohup.out cannot be opened, no HOME", "probe", "mkdir nohup.out; unset HOME"},
-	{"nohup.out cannot be opened, HOME", "probe", "mkdir nohup.out home; export HOME=$PWD/home//"},
+	{"nohup.out cannot be opened, HOME", "probe", "mkdir nohup.out home; export HOME=./home//"},
 	{"nohup.out cannot be opened, empty HOME", "probe", "mkdir nohup.out; export HOME="},
 	{"neither can be opened", "probe", "mkdir nohup.out; export HOME=/nonexistent"},
 	{"the name of HOME is odd", "probe", `mkdir nohup.out "o'd
-d"; export HOME="$PWD/o'd
+d"; export HOME="o'd
 d"`},
 	{"POSIXLY_CORRECT", "probe", "mkdir nohup.out; unset HOME; export POSIXLY_CORRECT="},
 	{"a hangup is ignored already", "probe", "trap '' HUP"},
