@@ -13,6 +13,7 @@ import (
 // count.
 var unwaiting struct {
 	on      bool
+	other   int    // the descriptor for messages if that is not standard error; or 0
 	missing bool   // a piece of the current message could not be written
 	torn    bool   // the last text that was written does not end a line
 	lost    uint32 // messages that could not be written since the last that could
@@ -22,12 +23,16 @@ var unwaiting struct {
 // that has only not had its turn gets all messages.
 const grace = 10 // ms
 
-// messages is the descriptor that messages are written to. Only a supervisor changes it, so only
-// messages that do not wait need it.
-var messages = 2
-
 // MessagesGoTo has messages that do not wait written to another descriptor than standard error.
-func MessagesGoTo(fd int) { messages = fd }
+func MessagesGoTo(fd int) { unwaiting.other = fd }
+
+// messages returns the descriptor that messages which do not wait are written to.
+func messages() int {
+	if unwaiting.other != 0 {
+		return unwaiting.other
+	}
+	return 2
+}
 
 // MessagesDoNotWait makes messages be written only if that is possible at once.
 func MessagesDoNotWait() { unwaiting.on = true }
@@ -81,7 +86,7 @@ func writeAtOnce(text []byte) bool {
 		if err != 0 && err != unix.EAGAIN || tries > 0 || unwaiting.lost > 0 {
 			return false
 		}
-		canWrite(messages, grace)
+		canWrite(messages(), grace)
 	}
 }
 
@@ -93,21 +98,21 @@ func OfferSome(text []byte) (n int, err Errno) {
 	part := unix.Iovec{Base: unsafe.SliceData(text)}
 	part.SetLen(len(text))
 	const here = ^uintptr(0) // write at the offset of the open file
-	r, _, err := unix.RawSyscall6(unix.SYS_PWRITEV2, uintptr(messages), uintptr(unsafe.Pointer(&part)), 1, here, here, unix.RWF_NOWAIT)
+	r, _, err := unix.RawSyscall6(unix.SYS_PWRITEV2, uintptr(messages()), uintptr(unsafe.Pointer(&part)), 1, here, here, unix.RWF_NOWAIT)
 	if err == 0 || err == unix.EPIPE {
 		return int(r), err
 	}
-	is, failed := StatOpen(messages)
+	is, failed := StatOpen(messages())
 	switch is.Mode & unix.S_IFMT {
 	case unix.S_IFREG: // a file waits for a disk at most, which is all that EAGAIN says
-		n, err := WriteSome(messages, text)
+		n, err := WriteSome(messages(), text)
 		if IsRefused(err) {
-			r, _, err = unix.RawSyscall6(unix.SYS_PWRITEV2, uintptr(messages), uintptr(unsafe.Pointer(&part)), 1, here, here, 0)
+			r, _, err = unix.RawSyscall6(unix.SYS_PWRITEV2, uintptr(messages()), uintptr(unsafe.Pointer(&part)), 1, here, here, 0)
 			n = int(r)
 		}
 		return n, err
 	case unix.S_IFSOCK:
-		r, _, err := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(messages), uintptr(unsafe.Pointer(part.Base)), uintptr(part.Len), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		r, _, err := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(messages()), uintptr(unsafe.Pointer(part.Base)), uintptr(part.Len), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 		return int(r), err
 	}
 	if failed == 0 {
@@ -117,16 +122,16 @@ func OfferSome(text []byte) (n int, err Errno) {
 		// Terminals do not know RWF_NOWAIT, nor do pipes before Linux 6.4. A file that is
 		// opened again has flags of its own. It also has an offset of its own, so a regular
 		// file would be written over; without statx nobody knows that it is none.
-		if again, failed := Reopen(messages, unix.O_WRONLY|unix.O_NONBLOCK); failed == 0 {
+		if again, failed := Reopen(messages(), unix.O_WRONLY|unix.O_NONBLOCK); failed == 0 {
 			n, err = WriteSome(again, text)
 			Close(again)
 			return n, err
 		}
 	}
-	if !canWrite(messages, 0) {
+	if !canWrite(messages(), 0) {
 		return 0, unix.EAGAIN
 	}
-	return WriteSome(messages, text)
+	return WriteSome(messages(), text)
 }
 
 // canWrite waits until an open file has room, at most for so many milliseconds, and reports

@@ -19,28 +19,38 @@ func handOverMessages() {
 	}
 }
 
-// findMessages finds that copy, and has the messages of this process go there. It looks for the
-// reading end at the top of the descriptors, where only the reading ends of other pipes are.
+// findMessages finds that copy, and has the messages of this process go there.
 func (s *Service) findMessages() {
 	if !s.hasPipe(service.ErrorLog) {
 		return
 	}
-	pipe, _ := bare.StatOpen(2)
-	last, ok := bare.LastDescriptor()
-	if !ok {
-		last = usualReader
-	}
-	const least = usualReader - (service.ErrorLog - 1)
-	for reader := last; reader >= least && reader > last-len(service.Logs); reader-- {
-		if is, err := bare.StatOpen(reader); err != 0 || is.File != pipe.File {
-			continue
-		}
-		if fd, err := bare.CopyAbove(reader-1, 3); err == 0 {
-			bare.Close(reader - 1)
-			bare.MessagesGoTo(fd)
-		}
+	reader := findReader()
+	if reader < 0 {
 		return
 	}
+	if fd, err := bare.CopyAbove(reader-1, 3); err == 0 {
+		bare.Close(reader - 1)
+		bare.MessagesGoTo(fd)
+	}
+}
+
+// findReader returns the descriptor under which svscan has left the reading end of the pipe to the
+// errlog; or -1. If it has not the usual number, because svscan was started with many descriptors,
+// then only reading ends of other pipes are above it.
+func findReader() int {
+	const usual = usualReader - (service.ErrorLog - 1)
+	pipe, _ := bare.StatOpen(2)
+	is, err := bare.StatOpen(usual)
+	if err == 0 && is.File == pipe.File {
+		return usual
+	}
+	last, _ := bare.LastDescriptor()
+	for reader := last; reader > usual && reader > last-len(service.Logs); reader-- {
+		if is, err = bare.StatOpen(reader); err == 0 && is.File == pipe.File {
+			return reader
+		}
+	}
+	return -1
 }
 
 // keepMessages is for a service that gets an errlog later: before standard error becomes the pipe,
