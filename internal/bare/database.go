@@ -108,9 +108,9 @@ func (w wanted) is(name string, uid uint32) bool {
 // counts, fields that are missing behind the gid are empty, and a malformed line is passed
 // over.
 func (r *reader) readPasswd(want wanted) (a Account, found bool, err Errno) {
-	var name, home, shell Buffer
+	var name, room, home, shell Buffer
 	for r.lineStart() {
-		a, end, ok := r.passwdHead(&name)
+		a, end, ok := r.passwdHead(&name, &room)
 		if !ok || !want.is(name.String(), a.UID) {
 			r.skipLine(end)
 			continue
@@ -134,18 +134,17 @@ func (r *reader) readPasswd(want wanted) (a Account, found bool, err Errno) {
 	return a, false, r.err
 }
 
-func (r *reader) passwdHead(name *Buffer) (a Account, end byte, ok bool) {
-	var room Buffer
+func (r *reader) passwdHead(name, room *Buffer) (a Account, end byte, ok bool) {
 	if end = r.field(name, ':'); end != ':' || !isName(name.String()) {
 		return a, end, false
 	}
 	if end = r.skipField(); end != ':' {
 		return a, end, false
 	}
-	if a.UID, end, ok = r.id(&room); !ok || end != ':' {
+	if a.UID, end, ok = r.id(room); !ok || end != ':' {
 		return a, end, false
 	}
-	a.GID, end, ok = r.id(&room)
+	a.GID, end, ok = r.id(room)
 	return a, end, ok
 }
 
