@@ -128,7 +128,7 @@ func ReadDirectory(fd int) Directory { return Directory{fd: fd} }
 // Next is the next name in the directory, valid until the next call. The order is the
 // directory's own, and "." and ".." are among the names. At the end the name is empty.
 func (d *Directory) Next() (name string, err Errno) {
-	const room = 2048 // longer than the longest name
+	const room = 1024 // longer than the longest name
 	if d.at == d.have {
 		if directoryEntries == 0 {
 			var ok bool

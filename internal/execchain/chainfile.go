@@ -132,7 +132,7 @@ func readFile(p *bare.Process, file string, text *bare.Buffer) bare.Exit {
 			return p.Fatal("more than 131072 bytes in ", file)
 		case n == 0:
 			bare.Close(fd)
-			if !text.Append("\n") {
+			if !text.Append("\n") || !text.Finish() {
 				return p.NoMemory()
 			}
 			return bare.Continue

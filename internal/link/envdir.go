@@ -149,11 +149,11 @@ func setFromFile(p *bare.Process, o envdirOptions, name string) bare.Errno {
 // file. Unless the value is the whole file, readValue keeps only the first line, without
 // its newline.
 func readValue(entry *bare.Buffer, fd int, whole bool) (size int, err bare.Errno) {
-	const chunk = 1024
-	line := false // the end of the first line has been read
+	const chunk = 512 // so that the entries of a usual chain fit on the first page of the arena
+	line := false     // the end of the first line has been read
 	for {
 		start := entry.Len()
-		n, err := entry.ReadMore(fd, max(chunk, start))
+		n, err := entry.ReadMore(fd, max(chunk, 2*start)-start)
 		if n == 0 || err != 0 {
 			return size, err
 		}
