@@ -105,7 +105,7 @@ func takesPipesFirst(t *testing.T, m mode) {
 			y.end(p, unix.SIGKILL) // so that there is something to start, in either mode
 		}
 	}
-	svscan = y.svscan("strace", "-qq", "-o", "/dev/null", "-e", "trace=clone", "-e", "inject=clone:delay_enter=2000000:when=1", filepath.Join(fused.dir, "svscan"))
+	svscan = y.svscan("strace", "-qq", "-o", "/dev/null", "-e", "trace=clone", "-e", "inject=clone:delay_enter=8000000:when=1", filepath.Join(fused.dir, "svscan"))
 	y.await("a start", func() bool {
 		return strings.HasPrefix(textOf(fmt.Sprintf("/proc/%d/syscall", y.main.pid)), fmt.Sprint(unix.SYS_CLONE, " "))
 	})
