@@ -223,6 +223,9 @@ func fusible(p *bare.Process, argv bare.Words, file string, tools []*Tool) (tool
 	return tool, skipped
 }
 
+// NotRun reports why a link could not execute the program in p.Args by itself.
+func NotRun(p *bare.Process, why bare.Errno) bare.Exit { return notRun(p, why, searchPath(p)) }
+
 // notRun reports why the program in p.Args could not be run. In daemontools' words a
 // program whose interpreter is missing does not exist, and a variable that is too long has
 // no name. notRun adds in parentheses what these words leave out.

@@ -26,10 +26,10 @@ func argv0(p *bare.Process) bare.Exit {
 	if words.Len() < 2 {
 		return p.Usage()
 	}
-	file, program := words.At(0), words.From(1)
-	s := execchain.Look(p, file)
+	s := execchain.Look(p, words.At(0))
 	for s.Next() {
-		s.Failed(bare.Execve(s.Candidate(), program, &p.Env))
+		s.Failed(bare.Execve(s.Candidate(), words.From(1), &p.Env))
 	}
-	return p.FatalErrno(s.Why(), "unable to run ", file)
+	p.Run(words)
+	return execchain.NotRun(p, s.Why())
 }
