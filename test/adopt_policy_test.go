@@ -73,12 +73,10 @@ func (l life) ends(t testing.TB, h *home) {
 	}
 }
 
-// stops lists the stops of a supervisor, as cut counts them, at the ends of which something
-// may have changed: until the life of a service has ended.
-func (l life) stops(t testing.TB, words ...string) (list []int) {
+// stops lists the stops of a supervisor, as cut counts them, at which something may change or
+// has changed, until done holds.
+func (h *home) stops(t testing.TB, done func() bool, words ...string) (list []int) {
 	t.Helper()
-	h := newHome(t, "")
-	l.furnish(h)
 	said, err := os.Create(h.file("stops"))
 	must(err)
 	defer said.Close()
@@ -88,7 +86,7 @@ func (l life) stops(t testing.TB, words ...string) (list []int) {
 	must(cmd.Start())
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
-	eventually(t, "the end of the life", func() bool { return l.is(h) }, h.explain)
+	eventually(t, "the last stop", done, h.explain)
 	settle := func() []string { return strings.Split(textOf(said.Name()), "\n") }
 	eventually(t, "quiet", func() bool { pid := parentIn(settle()); return pid != 0 && (waits(pid) == forever || waits(pid) > 0) })
 	n := 0
@@ -116,7 +114,9 @@ func TestAPolicyHoldsWheneverASupervisorIsKilled(t *testing.T) {
 	defer crowd.Wait()
 	for _, words := range [][]string{{filepath.Join(fused.dir, "supervise"), "s"}, {filepath.Join(fused.dir, "svscan"), "-1", "."}} {
 		for _, l := range policies {
-			stops := l.stops(t, words...)
+			undisturbed := newHome(t, "")
+			l.furnish(undisturbed)
+			stops := undisturbed.stops(t, func() bool { return l.is(undisturbed) }, words...)
 			if len(stops) < 20 {
 				t.Fatalf("%s: only %d stops", l.name, len(stops))
 			}
@@ -161,6 +161,83 @@ func TestAPolicyHoldsAcrossRandomKills(t *testing.T) {
 			}
 			h.adopted(t, fused)
 			l.ends(t, h)
+		})
+	}
+}
+
+// A service that is to be started once more by svc -o, and ends at once.
+func TestAStartThatWasAskedForIsMadeOnceWheneverASupervisorIsKilled(t *testing.T) {
+	needRoot(t)
+	prepare := func(t testing.TB) (h *home) {
+		t.Helper()
+		eventually(t, "a second start that is still to come", func() (ok bool) {
+			h, _, ok = askedAgain(t, "oo")
+			return ok
+		})
+		due := h.reason().due
+		eventually(t, "its time", func() bool { return sinceBoot() > due }) // cut does not wait for long
+		return h
+	}
+	made := func(h *home) bool {
+		return len(h.began()) >= 2 && h.pid() == 0 && !h.recorded() && !h.remembers().asked && h.reason().due == 0
+	}
+	undisturbed := prepare(t)
+	stops := undisturbed.stops(t, func() bool { return made(undisturbed) }, filepath.Join(fused.dir, "supervise"), "s")
+	if len(stops) < 20 {
+		t.Fatalf("only %d stops", len(stops))
+	}
+	crowd := newCrowd()
+	defer crowd.Wait()
+	for _, n := range stops {
+		crowd.run(t, fmt.Sprint(n), func(t *testing.T) {
+			h := prepare(t)
+			h.cut(t, "ended", fmt.Sprint("parent=", n))
+			h.adopted(t, fused)
+			eventually(t, "the second start", func() bool { return made(h) }, h.explain)
+			if n, on := len(h.began()), h.decision().starts; n != 2 || on != 2 {
+				t.Errorf("%d starts, %d on record", n, on)
+			}
+		})
+	}
+}
+
+// svc -u is wanted up by the time that it has started the service.
+func TestWhatSvcStartsIsWantedUpWheneverASupervisorIsKilled(t *testing.T) {
+	needRoot(t)
+	prepare := func(t testing.TB) *home {
+		t.Helper()
+		h := newHome(t, "")
+		s := h.supervise(t, fused)
+		h.up(t, 1)
+		h.svc(t, fused, "d")
+		h.isDown(t, told, 0, false)
+		eventually(t, "down", func() bool { return !h.recorded() })
+		s.kill()
+		_, started, _ := h.record()
+		eventually(t, "a second", func() bool { return sinceBoot() > started+1e9 })
+		control, err := os.OpenFile(h.file("supervise/control"), os.O_RDWR, 0) // what is written stays
+		must(err)
+		t.Cleanup(func() { control.Close() })
+		_, err = control.WriteString("u")
+		must(err)
+		return h
+	}
+	undisturbed := prepare(t)
+	stops := undisturbed.stops(t, func() bool { return len(undisturbed.starts()) == 2 && undisturbed.pid() != 0 }, filepath.Join(fused.dir, "supervise"), "s")
+	if len(stops) < 20 {
+		t.Fatalf("only %d stops", len(stops))
+	}
+	crowd := newCrowd()
+	defer crowd.Wait()
+	for _, n := range stops {
+		crowd.run(t, fmt.Sprint(n), func(t *testing.T) {
+			h := prepare(t)
+			h.cut(t, "ended", fmt.Sprint("parent=", n))
+			s := h.adopted(t, fused)
+			eventually(t, "the command, or nothing more", func() bool { return s.blocked() && (h.state().want == 'd' || h.pid() != 0) }, h.explain)
+			if got := h.state(); got.up != (got.want == 'u') || got.starts > 2 {
+				t.Errorf("%s", got)
+			}
 		})
 	}
 }

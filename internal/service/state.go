@@ -9,18 +9,19 @@ import (
 // A State is what a supervisor publishes besides the status, for svstat -l, for svc and for
 // the next supervisor. It stands in the lock file behind the records.
 type State struct {
-	Starts uint32          // starts of run, those under killed supervisors included
-	Last   uint32          // the pid of the last start
-	Ended  unix.WaitStatus // how run ended the last time, if Known
-	Known  bool            // Ended is known
-	Ready  bool            // the service has said that it is ready
-	Asked  bool            // svc has asked for a start that is still to come
-	Exit   bool            // the supervisor is to exit once the service is down
-	Kill   int64           // when run or finish is killed, since boot in ns; 0 is never
-	Due    int64           // when run is started next, likewise; 0 if it is not, or is at once
-	Why    Why             // why the service is down
-	Errno  bare.Errno      // why run could not be started; 0 if it could
-	Ending uint32          // the number of the last start that svc has told to end, by -d, -i, -k, -q or -t
+	Starts  uint32          // starts of run, those under killed supervisors included
+	Last    uint32          // the pid of the last start
+	Ended   unix.WaitStatus // how run ended the last time, if Known
+	Known   bool            // Ended is known
+	Ready   bool            // the service has said that it is ready
+	Asked   bool            // svc has asked for a start that is still to come
+	AskedUp bool            // and has done so by -u
+	Exit    bool            // the supervisor is to exit once the service is down
+	Kill    int64           // when run or finish is killed, since boot in ns; 0 is never
+	Due     int64           // when run is started next, likewise; 0 if it is not, or is at once
+	Why     Why             // why the service is down
+	Errno   bare.Errno      // why run could not be started; 0 if it could
+	Ending  uint32          // the number of the last start that svc has told to end, by -d, -i, -k, -q or -t
 
 	// What the supervisor has decided at a death.
 	Decided uint32 // the number of the last start whose end the supervisor has decided on
@@ -62,6 +63,8 @@ const (
 	oldestSize  = 32
 
 	stateAt = 2 * recordSize
+
+	askedUp = 2 // Asked is 1 or this
 )
 
 // WriteState writes the state into an open lock file.
@@ -71,6 +74,9 @@ func WriteState(lock int, s State) bare.Errno {
 	bare.PutLittle(b[8:12], uint64(s.Starts))
 	bare.PutLittle(b[12:16], uint64(s.Ended))
 	b[16], b[17], b[18], b[19] = asByte(s.Known), asByte(s.Ready), asByte(s.Asked), asByte(s.Exit)
+	if s.Asked && s.AskedUp {
+		b[18] = askedUp
+	}
 	bare.PutLittle(b[20:24], uint64(s.Last))
 	putTime(b[24:32], s.Kill)
 	putTime(b[32:40], s.Due)
@@ -115,6 +121,7 @@ func ReadState(lock int) (s State, ok bool) {
 	s.Starts = uint32(bare.Little(b[8:12]))
 	s.Ended = unix.WaitStatus(bare.Little(b[12:16]))
 	s.Known, s.Ready, s.Asked, s.Exit = b[16] != 0, b[17] != 0, b[18] != 0, b[19] != 0
+	s.AskedUp = b[18] == askedUp
 	s.Last = uint32(bare.Little(b[20:24]))
 	s.Kill = timeAt(b[24:32])
 	return s, true

@@ -35,16 +35,21 @@ func (s *Service) adopt(p *bare.Speaker, found *service.Finding) (unfinished boo
 	if ok && (status.Want == service.WantUp || status.Want == service.WantDown || status.Want == service.WantOnce) {
 		s.want = status.Want
 	}
+	if s.state.Asked && s.want == service.WantDown { // the status comes after the state
+		if s.want = service.WantOnce; s.state.AskedUp {
+			s.want = service.WantUp
+		}
+	}
 	if record.PID != 0 && !record.Finish && s.state.Last != record.PID {
 		if found.What == service.ThisOne {
 			s.state.Starts++ // the supervisor was killed before it published this start
 		}
 		s.state.Last = record.PID
 		s.state.Why, s.state.Errno = service.NotKnown, 0
-		s.state.Due, s.state.Rests = 0, false
+		s.state.Due, s.state.Rests, s.state.Asked = 0, false, false // this start was what svc has asked for
 	}
 	if s.state.Rests {
-		s.want = service.WantDown // the status comes after the state
+		s.want = service.WantDown // likewise
 	}
 	if s.state.Due != 0 {
 		s.pace.due = min(s.state.Due, bare.SinceBoot()+longest*1e6)

@@ -60,13 +60,9 @@ func (s *Service) apply(p *bare.Speaker, c byte) {
 	isUp := s.phase == up
 	switch c {
 	case 'u':
-		s.want = service.WantUp
-		s.beginAnew()
-		s.start, s.state.Asked = !isUp, !isUp
+		s.ask(p, service.WantUp)
 	case 'o':
-		s.want = service.WantOnce
-		s.beginAnew()
-		s.start, s.state.Asked = !isUp, !isUp
+		s.ask(p, service.WantOnce)
 	case 'd':
 		s.want = service.WantDown
 		s.beginAnew()
@@ -155,6 +151,19 @@ var letters = [...]struct {
 	{'h', unix.SIGHUP, false}, {'i', unix.SIGINT, true}, {'k', unix.SIGKILL, true},
 	{'t', unix.SIGTERM, true}, {'q', unix.SIGQUIT, true}, {'1', unix.SIGUSR1, false},
 	{'2', unix.SIGUSR2, false}, {'w', unix.SIGWINCH, false},
+}
+
+// ask has the service wanted up or once, and started if it is down. That is published before
+// the start, so that the next supervisor does not find a process that is wanted down.
+func (s *Service) ask(p *bare.Speaker, want byte) {
+	isUp := s.phase == up
+	isNews := !isUp && (s.want != want || !s.state.Asked)
+	s.want = want
+	s.beginAnew()
+	s.start, s.state.Asked, s.state.AskedUp = !isUp, !isUp, want == service.WantUp
+	if isNews {
+		s.announce(p)
+	}
 }
 
 // bringDown sends run the signals of svc -d. With flag-down-killpg they are for the process
