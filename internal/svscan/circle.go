@@ -108,7 +108,8 @@ func markAwaited(p *bare.Process, now int64) {
 		findCircles(p)
 	}
 	for i := range table.services.Len() {
-		table.services.At(i).order.awaited = false
+		o := &table.services.At(i).order
+		o.awaited, o.holdsUp = false, false
 	}
 	if halt.limit != bare.Never && now >= halt.at+halt.limit/2 {
 		return
@@ -123,6 +124,7 @@ func markAwaited(p *bare.Process, now int64) {
 			if place := find(o.need(at)); place >= 0 {
 				needed := &table.services.At(place).order
 				needed.awaited = needed.awaited || !o.circular || !needed.circular
+				o.holdsUp = true
 			}
 		}
 	}

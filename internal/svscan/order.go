@@ -21,6 +21,7 @@ type ordering struct {
 	held     bool // its supervisor is held back, until what it needs is ready
 	circular bool // it needs itself through others, none of which has a supervisor
 	awaited  bool // svscan stops, and a service that needs it is not over
+	holdsUp  bool // it is such a service: when it is over, others are due
 
 	said   uint32   // what was said last of what it waits for, as a hash; 0 if nothing
 	circle uint32   // what was said last of a circle that it closes, likewise

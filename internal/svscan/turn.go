@@ -43,6 +43,9 @@ func tend(p *bare.Process, now int64) (next int64, left int) {
 			now := bare.SinceBoot() // the entries before may have taken long
 			force(p, e, now)
 			next = min(next, stop(p, i, now))
+			if e.order.holdsUp && !e.waitsFor(main) {
+				next = now
+			}
 		case e.there && now < e.notBefore:
 			next = min(next, e.notBefore)
 		case e.there:
