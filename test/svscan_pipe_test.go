@@ -235,3 +235,24 @@ func TestALogThatDiesInTheOldPipeAtAStopGetsTheRest(t *testing.T) {
 		}
 	})
 }
+
+// The service is tried every second, and why it has no pipe is said once.
+func TestAPipeThatCannotBeMadeIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	y := newYard(t, oneProcess)
+	x := y.add("x", "#!/bin/sh\necho start\nuntil test -e end; do sleep 0.01; done\n", keepsLines)
+	svscan := y.svscan()
+	y.await("a line", func() bool { return textOf(x+"/lines") == "start\n" })
+	must(os.Rename(x+"/supervise", x+"/elsewhere"))
+	must(os.WriteFile(x+"/supervise", nil, 0o644))
+	must(os.WriteFile(x+"/end", nil, 0o644))
+	y.await("three starts", func() bool { return strings.Count(y.heard(), "unable to open the pipe of x") >= 3 })
+	if got := strings.Count(y.heard(), "svscan: warning: unable to open x/supervise/pipe: "); got != 1 {
+		t.Errorf("%d times in %q", got, y.heard())
+	}
+	must(os.Remove(x + "/end"))
+	must(os.Remove(x + "/supervise"))
+	must(os.Rename(x+"/elsewhere", x+"/supervise"))
+	y.await("another line", func() bool { return textOf(x+"/lines") == "start\nstart\n" })
+	y.stop(svscan)
+}

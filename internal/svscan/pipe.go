@@ -71,6 +71,7 @@ func openPipe(p *bare.Process, e *entry, which int) bool {
 		}
 		return false
 	}
+	e.fine(ofPipe << (which - log))
 	pipe := e.pipe(which)
 	pipe.fd, pipe.phase = int32(fd), held
 	return true
@@ -123,7 +124,11 @@ func renewAfterDeath(p *bare.Process, place int, now int64) {
 			haveLeft(p, e, died) // the log's next start opens the FIFO by name
 		}
 		for which := log; which < all; which++ {
-			if e.uses(died, which) && e.pipe(which).fd >= 0 && !e.hasNamedPipe(which) {
+			switch {
+			case !e.uses(died, which) || e.pipe(which).fd < 0:
+			case e.hasNamedPipe(which):
+				e.fine(ofPipe << (which - log))
+			default:
 				changePipe(p, e, which, died, false, now)
 			}
 		}

@@ -24,7 +24,6 @@ func prepare(p *bare.Process, place int, now int64) bool {
 			e.notBefore = now + again
 			return false
 		}
-		e.fine(ofPipe << (which - log))
 	}
 	return true
 }
