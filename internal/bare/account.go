@@ -103,7 +103,7 @@ func (a Account) SupplementaryGroups(p *Process) (gids []uint32, exit Exit) {
 	if err != 0 {
 		return nil, p.FatalErrno(err, "unable to read the groups of ", a.Name)
 	}
-	return unsafe.Slice((*uint32)(pointer(list.at)), list.n/4), Continue
+	return gidsOf(&list), Continue
 }
 
 // What find can look up.
@@ -112,42 +112,51 @@ const (
 	groups
 )
 
-// find looks a name up in the file, and asks the name service if the file does not have it.
+// find is lookUp for those to whom an unknown name is a failure.
 func find(p *Process, what int, name string) (Account, Exit) {
+	account, found, _, exit := lookUp(p, what, name)
+	switch {
+	case exit != Continue || found:
+		return account, exit
+	case what == groups:
+		return account, p.Fatal("unknown group ", name)
+	}
+	return account, p.Fatal("unknown account ", name)
+}
+
+// lookUp looks a name up in the file, and asks the name service if the file does not have it.
+// If neither knows the name, why says what kept the file from being read, or is 0. Any result
+// but Continue is a failure, which has been reported.
+func lookUp(p *Process, what int, name string) (account Account, found bool, why Errno, exit Exit) {
 	path, kind, key := passwdFile, "account ", "passwd\x00"
 	if what == groups {
 		path, kind, key = groupFile, "group ", "group\x00"
 	}
 	file, err := openReader(path)
 	if err == 0 {
-		var account Account
-		var found bool
 		account, found, err = file.readEntry(what, wanted{by: byName, name: name})
 		file.close()
 		if found {
-			return account, Continue
+			return account, true, 0, Continue
 		}
 	}
 	if err != 0 && err != unix.ENOENT && err != unix.EACCES {
-		return Account{}, p.FatalErrno(err, "unable to read ", path)
+		return Account{}, false, err, p.FatalErrno(err, "unable to read ", path)
 	}
 	if !isAskable(name) {
-		return Account{}, p.Fatal("unknown ", kind, name)
+		return Account{}, false, err, Continue
 	}
 	answer, exit := askGetent(p, key, name)
 	if exit != Continue {
-		return Account{}, exit
+		return Account{}, false, err, exit
 	}
 	// The name service may know the name in another spelling.
-	account, found, err := answer.readEntry(what, wanted{by: byFirst})
+	account, found, failed := answer.readEntry(what, wanted{by: byFirst})
 	account.foreign = true
-	switch {
-	case finishGetent(&answer) || err != 0:
-		return Account{}, p.Fatal("unable to look up ", kind, name, ": getent failed")
-	case !found:
-		return Account{}, p.Fatal("unknown ", kind, name)
+	if finishGetent(&answer) || failed != 0 {
+		return Account{}, false, failed, p.Fatal("unable to look up ", kind, name, ": getent failed")
 	}
-	return account, Continue
+	return account, found, err, Continue
 }
 
 func (r *reader) readEntry(what int, want wanted) (Account, bool, Errno) {
@@ -206,6 +215,11 @@ func addGroup(list *Buffer, gid uint32) bool {
 			return true
 		}
 	}
+	return putGroup(list, gid)
+}
+
+// putGroup puts a gid at the end of a list. False means that there is no memory.
+func putGroup(list *Buffer, gid uint32) bool {
 	if !list.reserve(4) {
 		return false
 	}
@@ -213,3 +227,6 @@ func addGroup(list *Buffer, gid uint32) bool {
 	list.n += 4
 	return true
 }
+
+// gidsOf is the gids of a list.
+func gidsOf(list *Buffer) []uint32 { return unsafe.Slice((*uint32)(pointer(list.at)), list.n/4) }

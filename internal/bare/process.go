@@ -30,6 +30,7 @@ type Process struct {
 	ids        [4]uint32 // at the start: uid, euid, gid, egid
 	usage      Text      // see ActAs
 	misused    Exit
+	file       Text    // the program to run, if that is not the first of Args
 	strings    int     // bytes of the arguments and the environment at the start
 	executable uintptr // a C string
 }
@@ -151,8 +152,24 @@ func (p *Process) ActAs(name, usage string, misused Exit) {
 
 // Run makes program, with its arguments, the next program of the chain.
 func (p *Process) Run(program Words) Exit {
-	p.Args = program
+	p.Args, p.file = program, Text{}
 	return Continue
+}
+
+// RunAs is Run for a program that is called by another name: the first of the words is that
+// name, and file is the program.
+func (p *Process) RunAs(file string, words Words) Exit {
+	p.Args, p.file = words, Keep(file)
+	return Continue
+}
+
+// Program is what is to be run: the first word of Args, but for a program that is called by
+// another name.
+func (p *Process) Program() string {
+	if p.file.Given() {
+		return p.file.String()
+	}
+	return p.Args.At(0)
 }
 
 // Become makes words that come from a file the command line.

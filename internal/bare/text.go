@@ -17,6 +17,9 @@ func Keep(s string) Text { return Text{address(s), len(s)} }
 // Len is the length of the text in bytes.
 func (t Text) Len() int { return t.n }
 
+// Given reports whether there is a text at all. That text may be empty.
+func (t Text) Given() bool { return t.at != 0 }
+
 // String is the text as a string. A Text has the layout of a string, and is taken for one:
 // unsafe.String would check address and length wherever String is inlined.
 func (t Text) String() string { return *(*string)(unsafe.Pointer(&t)) }

@@ -76,7 +76,7 @@ func becomeChain(p *bare.Process, file string, tools []*Tool) bare.Exit {
 	path := searchPath(p)
 	tool, err := proceed(p, p.Args, path, tools)
 	if err != 0 {
-		return notRun(p, err, path)
+		return notRun(p, unableToRun, err, path)
 	}
 	return run(p, tool, tools, true)
 }

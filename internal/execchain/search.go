@@ -23,14 +23,16 @@ func searchPath(p *bare.Process) string {
 // the program and can run in this process, proceed returns the tool, to be run. Otherwise
 // it execs the program, and returns only if that fails.
 func proceed(p *bare.Process, argv bare.Words, path string, tools []*Tool) (*Tool, bare.Errno) {
-	own := ownTool(argv.At(0))
+	program := p.Program()
+	own := ownTool(program)
 	if own != nil && !own.Stays && !bare.KeepsCapabilities() {
+		p.Run(argv)
 		return own, 0
 	}
-	s := search(p, argv.At(0), path)
+	s := search(p, program, path)
 	for s.Next() {
 		file := s.Candidate()
-		if leadsBack(argv.At(0), file) {
+		if leadsBack(program, file) {
 			return nil, bare.IsChain
 		}
 		tool, skipped := fusible(p, argv, file, tools)
@@ -223,28 +225,26 @@ func fusible(p *bare.Process, argv bare.Words, file string, tools []*Tool) (tool
 	return tool, skipped
 }
 
-// NotRun reports why a link could not execute the program in p.Args by itself.
-func NotRun(p *bare.Process, why bare.Errno) bare.Exit { return notRun(p, why, searchPath(p)) }
-
 // notRun reports why the program in p.Args could not be run. In daemontools' words a
 // program whose interpreter is missing does not exist, and a variable that is too long has
-// no name. notRun adds in parentheses what these words leave out.
-func notRun(p *bare.Process, why bare.Errno, path string) bare.Exit {
+// no name. notRun adds in parentheses what these words leave out. Unable is "unable to run ", in
+// the words of the tool that has made it the next program.
+func notRun(p *bare.Process, unable string, why bare.Errno, path string) bare.Exit {
 	var room [40]byte
-	file := p.Args.At(0)
+	file := p.Program()
 	at := where(&room, file)
 	if ownTool(file) != nil {
-		return p.FatalErrno(why, at, "unable to run ", file, " by ", ownFile(p))
+		return p.FatalErrno(why, at, unable, file, " by ", ownFile(p))
 	}
 	s := search(p, file, path)
 	for (why == unix.ENOENT || why == unix.E2BIG) && s.Next() {
 		if bare.Exists(bare.Cwd, s.Candidate()) == 0 {
-			return p.FatalExec(why, bare.Cwd, s.Candidate(), p.Args, &p.Env, at, "unable to run ", file)
+			return p.FatalExec(why, bare.Cwd, s.Candidate(), p.Args, &p.Env, at, unable, file)
 		}
 		s.Failed(unix.ENOENT)
 	}
 	if at != "" && why == unix.ENOENT && bare.Index(file, ' ') < len(file) {
-		return p.Fatal(at, "unable to run ", file, ": ", bare.Reason(why), " (a line is one word)")
+		return p.Fatal(at, unable, file, ": ", bare.Reason(why), " (a line is one word)")
 	}
-	return p.FatalErrno(why, at, "unable to run ", file)
+	return p.FatalErrno(why, at, unable, file)
 }

@@ -24,6 +24,10 @@ type Tool struct {
 	// Usage keeps the words of daemontools; Help has all options.
 	Help string
 
+	// Unable is what stands before the name of a next program that cannot be run; "unable to
+	// run " if it is empty.
+	Unable string
+
 	// Stays says that the process stays as long as other processes run. Such a tool is
 	// always execed, so that ps and /proc show it under its own name.
 	Stays bool
@@ -149,17 +153,23 @@ func run(p *bare.Process, tool *Tool, tools []*Tool, fused bool) bare.Exit {
 		}
 		// The next program is looked up in the PATH that the tool was started with, even if
 		// the tool sets another PATH for that program.
-		path := searchPath(p)
+		path, unable := searchPath(p), tool.Unable
+		if unable == "" {
+			unable = unableToRun
+		}
 		if exit := tool.Run(p); exit != bare.Continue {
 			return exit
 		}
 		var err bare.Errno
 		if tool, err = proceed(p, p.Args, path, tools); err != 0 {
-			return notRun(p, err, path)
+			return notRun(p, unable, err, path)
 		}
 	}
 	return bare.Failed
 }
+
+// unableToRun is daemontools' words about a program that cannot be run.
+const unableToRun = "unable to run "
 
 // find is the tool with a name, or nil.
 func find(tools []*Tool, name string) *Tool {

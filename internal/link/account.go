@@ -15,30 +15,35 @@ func accountWords(p *bare.Process, words bare.Words) (account bare.Account, prog
 	return account, words.From(1), exit
 }
 
-// setIDs puts the ids of an account into the environment. False means that there is no
-// memory.
-func setIDs(p *bare.Process, account bare.Account) bool {
-	return p.Env.SetNumber("GID", uint64(account.GID)) && p.Env.SetNumber("UID", uint64(account.UID))
+// setIDs puts ids into the environment. False means that there is no memory.
+func setIDs(p *bare.Process, uid, gid uint32) bool {
+	return p.Env.SetNumber("GID", uint64(gid)) && p.Env.SetNumber("UID", uint64(uid))
 }
 
-// become takes on the ids of an account. The uid comes last, because with another uid the
-// process may not set the others.
+// become takes on the ids of an account.
 func become(p *bare.Process, account bare.Account, supplementary bool) bare.Exit {
+	gids, unable := []uint32{account.GID}, "unable to setgid"
 	if supplementary {
-		gids, exit := account.SupplementaryGroups(p)
-		if exit != bare.Continue {
+		var exit bare.Exit
+		if gids, exit = account.SupplementaryGroups(p); exit != bare.Continue {
 			return exit
 		}
-		if err := bare.Setgroups(gids); err != 0 {
-			return p.FatalErrno(err, "unable to set supplementary groups")
-		}
-	} else if err := bare.Setgroups([]uint32{account.GID}); err != 0 {
+		unable = "unable to set supplementary groups"
+	}
+	return takeIDs(p, account.UID, gids, unable)
+}
+
+// takeIDs takes on a user, its groups, and the first of these as its own. The uid comes last,
+// because with another uid the process may not set the others. Unable is what to say if the
+// groups cannot be set.
+func takeIDs(p *bare.Process, uid uint32, gids []uint32, unable string) bare.Exit {
+	if err := bare.Setgroups(gids); err != 0 {
+		return p.FatalErrno(err, unable)
+	}
+	if err := bare.Setgid(gids[0]); err != 0 {
 		return p.FatalErrno(err, "unable to setgid")
 	}
-	if err := bare.Setgid(account.GID); err != 0 {
-		return p.FatalErrno(err, "unable to setgid")
-	}
-	if err := bare.Setuid(account.UID); err != 0 {
+	if err := bare.Setuid(uid); err != 0 {
 		return p.FatalErrno(err, "unable to setuid")
 	}
 	return bare.Continue

@@ -26,10 +26,5 @@ func argv0(p *bare.Process) bare.Exit {
 	if words.Len() < 2 {
 		return p.Usage()
 	}
-	s := execchain.Look(p, words.At(0))
-	for s.Next() {
-		s.Failed(bare.Execve(s.Candidate(), words.From(1), &p.Env))
-	}
-	p.Run(words)
-	return execchain.NotRun(p, s.Why())
+	return p.RunAs(words.At(0), words.From(1))
 }

@@ -27,6 +27,7 @@ type envdirOptions struct {
 	prefix             string
 	empty, whole, kept bool
 	unknown            byte // an unknown letter in a word behind an option
+	skips, warns       bool // no option: directories are skipped, with a warning
 }
 
 func envdir(p *bare.Process) bare.Exit {
@@ -37,26 +38,42 @@ func envdir(p *bare.Process) bare.Exit {
 	if rest.Len() < 2 {
 		return p.Usage()
 	}
-	dir := rest.At(0)
+	says := envdirSays{
+		origin: "unable to switch to current directory",
+		enter:  "unable to switch to directory ",
+		open:   "unable to read directory ",
+		list:   "unable to read directory ",
+	}
+	if exit := setVariables(p, rest.At(0), options, says); exit != bare.Continue {
+		return exit
+	}
+	return p.Run(rest.From(1))
+}
 
+// envdirSays is what a link says when something of the directory fails.
+type envdirSays struct{ origin, enter, open, list string }
+
+// setVariables sets the variables of a directory. Any result but Continue is a failure, which
+// has been reported.
+func setVariables(p *bare.Process, dir string, o envdirOptions, says envdirSays) bare.Exit {
 	origin, err := bare.Open(".", unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != 0 {
-		return p.FatalErrno(err, "unable to switch to current directory")
+		return p.FatalErrno(err, says.origin)
 	}
 	if err := bare.Chdir(dir); err != 0 {
-		return p.FatalErrno(err, "unable to switch to directory ", dir)
+		return p.FatalErrno(err, says.enter, dir)
 	}
 	fd, err := bare.Open(".", unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_DIRECTORY, 0)
 	if err != 0 {
-		return p.FatalErrno(err, "unable to read directory ", dir)
+		return p.FatalErrno(err, says.open, dir)
 	}
-	if options.empty {
+	if o.empty {
 		p.Env.Clear()
 	}
 	for files := bare.ReadDirectory(fd); ; {
 		name, err := files.Next()
 		if err != 0 {
-			return p.FatalErrno(err, "unable to read directory ", dir)
+			return p.FatalErrno(err, says.list, dir)
 		}
 		if name == "" {
 			break
@@ -64,9 +81,15 @@ func envdir(p *bare.Process) bare.Exit {
 		if name[0] == '.' {
 			continue
 		}
-		if err := setFromFile(p, options, name); err == unix.ENOMEM {
+		err = setFromFile(p, o, name)
+		switch {
+		case err == unix.ENOMEM:
 			return p.NoMemory()
-		} else if err != 0 {
+		case err == unix.EISDIR && o.skips:
+			if o.warns {
+				p.WarnErrno(err, "unable to read ", dir, "/", name)
+			}
+		case err != 0:
 			return p.FatalErrno(err, "unable to read ", dir, "/", name)
 		}
 	}
@@ -75,7 +98,7 @@ func envdir(p *bare.Process) bare.Exit {
 		return p.FatalErrno(err, "unable to switch to starting directory")
 	}
 	bare.Close(origin)
-	return p.Run(rest.From(1))
+	return bare.Continue
 }
 
 // envdirWords reads the options, and returns the directory and what follows. The first word

@@ -22,7 +22,7 @@ func envuidgid(p *bare.Process) bare.Exit {
 	if exit != bare.Continue {
 		return exit
 	}
-	if !setIDs(p, account) {
+	if !setIDs(p, account.UID, account.GID) {
 		return p.NoMemory()
 	}
 	return p.Run(program)

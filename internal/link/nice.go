@@ -36,17 +36,26 @@ func nice(p *bare.Process) bare.Exit {
 	if words.Len() == 0 {
 		return p.Usage()
 	}
+	switch err := addNice(increment); err {
+	case 0:
+		return p.Run(words)
+	case unix.EPERM:
+		return p.FatalErrno(err, "unable to lower the nice value")
+	default:
+		return p.FatalErrno(err, "unable to set the nice value")
+	}
+}
+
+// addNice adds to the nice value. Whoever may not lower the value gets EPERM, as by nice(3).
+func addNice(increment int) bare.Errno {
 	was, err := bare.Nice()
 	if err == 0 {
 		err = bare.SetNice(was + increment)
 	}
-	if err == unix.EACCES || err == unix.EPERM {
-		return p.FatalErrno(unix.EPERM, "unable to lower the nice value")
+	if err == unix.EACCES {
+		return unix.EPERM
 	}
-	if err != 0 {
-		return p.FatalErrno(err, "unable to set the nice value")
-	}
-	return p.Run(words)
+	return err
 }
 
 // signed is a decimal number with or without a sign. Beyond the range of nice values one is

@@ -58,7 +58,7 @@ func setlock(p *bare.Process) bare.Exit {
 	}
 	file := words.At(0)
 
-	fd, err := bare.Open(file, access|unix.O_NONBLOCK|unix.O_APPEND|unix.O_CREAT, 0o600)
+	fd, err := openLock(file, access)
 	if err != 0 {
 		if silent {
 			return 0
@@ -80,4 +80,9 @@ func setlock(p *bare.Process) bare.Exit {
 		return p.FatalErrno(err, "unable to lock ", file)
 	}
 	return p.Run(words.From(1)) // the descriptor, and with it the lock, stays open
+}
+
+// openLock opens a file to be locked, and makes it if it is missing.
+func openLock(file string, access int) (fd int, err bare.Errno) {
+	return bare.Open(file, access|unix.O_NONBLOCK|unix.O_APPEND|unix.O_CREAT, 0o600)
 }

@@ -26,7 +26,7 @@ func setuser(p *bare.Process) bare.Exit {
 	}
 	owner, ok := account.Owner()
 	if !ok || !p.Env.Set("HOME", owner.Home) || !p.Env.Set("SHELL", owner.Shell) ||
-		!p.Env.Set("USER", owner.Name) || !setIDs(p, account) {
+		!p.Env.Set("USER", owner.Name) || !setIDs(p, account.UID, account.GID) {
 		return p.NoMemory()
 	}
 	if exit := become(p, account, true); exit != bare.Continue {
