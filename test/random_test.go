@@ -8,6 +8,7 @@ package test
 // can start.
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -32,8 +33,12 @@ var chainCount = flag.Int64("chains", 0, "how many random chains to compare with
 
 func TestRandomChainsAnswerAsDaemontools(t *testing.T) {
 	needRoot(t)
-	old, programs := daemontools(t), randomPrograms()
-	seed, count := firstSeed(t), chainsToTry()
+	compareRandomChains(t, daemontools(t), chainsToTry(), generate)
+}
+
+// compareRandomChains runs so many chains under the peer and along the paths.
+func compareRandomChains(t *testing.T, old path, count int64, generate func(seed int64) *randomChain) {
+	programs, seed := randomPrograms(), firstSeed(t)
 	var next, reached, failed atomic.Int64
 	var workers sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
@@ -91,11 +96,12 @@ type randomChain struct {
 	seed    int64
 	in      state
 	words   []string
-	files   []thing         // its own, in addition to the furniture
-	locks   map[string]bool // files that a link has locked already
-	open    int             // how many descriptors the links may have left open
-	crowded bool            // no process may start, if it is not root's
-	narrow  bool            // the Go runtime cannot start everywhere in it, or changes its state
+	files   []thing             // its own, in addition to the furniture
+	locks   map[string]bool     // files that a link has locked already
+	open    int                 // how many descriptors the links may have left open
+	crowded bool                // no process may start, if it is not root's
+	blur    func(string) string // takes from messages what may differ; or nil
+	narrow  bool                // the Go runtime cannot start everywhere in it, or changes its state
 }
 
 func (g *randomChain) String() string {
@@ -144,10 +150,15 @@ func randomPrograms() string {
 		"text":        "neither a script nor a program\n",
 		"interpreter": "#!/no/such/interpreter\n",
 		"secret":      "#!" + probe + "\n",
+		"passwd":      "games:x:1005:1060::/:\njailed:x:1006:1061::/:\n",
+		"group":       "games:x:1062:\njailed:x:1063:\n",
 	} {
 		must(os.WriteFile(filepath.Join(dir, name), []byte(content), 0o755))
 	}
 	must(os.Chmod(filepath.Join(dir, "secret"), 0o700))
+	if err := os.Link(probe, filepath.Join(dir, "probe")); !errors.Is(err, os.ErrExist) {
+		must(err)
+	}
 	return dir
 }
 
@@ -176,6 +187,9 @@ func (x thing) make(dir, programs string) {
 // first difference.
 func (g *randomChain) compare(t *testing.T, old path, programs string) (want outcome, text string) {
 	want = g.run(t, old, programs)
+	if g.blur != nil {
+		want.stderr = g.blur(want.stderr)
+	}
 	paths := []path{fused}
 	if g.seed%3 == 0 {
 		paths = append(paths, separate)
@@ -186,8 +200,11 @@ func (g *randomChain) compare(t *testing.T, old path, programs string) (want out
 	for _, p := range paths {
 		got := g.run(t, p, programs)
 		got.stderr = hint.ReplaceAllString(got.stderr, "")
+		if g.blur != nil {
+			got.stderr = g.blur(got.stderr)
+		}
 		if text := difference(want, got); text != "" {
-			return want, p.name + " differs from daemontools\n" + text
+			return want, p.name + " differs from " + old.name + "\n" + text
 		}
 	}
 	return want, ""

@@ -45,6 +45,18 @@ func daemontools(t testing.TB) path {
 	return p
 }
 
+// runit is its chpst, from Debian's package.
+func runit(t testing.TB) path {
+	t.Helper()
+	p := path{"runit", filepath.Join(work, "runit")}
+	must(os.MkdirAll(p.dir, 0o755))
+	need(t, filepath.Join(debian, "chpst"))
+	if err := os.Symlink(filepath.Join(debian, "chpst"), filepath.Join(p.dir, "chpst")); err != nil && !errors.Is(err, os.ErrExist) {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // An arena is a fresh directory for one run of one chain. Two runs are the same
 // but for the arena's name, which every outcome shows as "@".
 type arena struct {

@@ -22,6 +22,7 @@ import (
 var tools = [...]*execchain.Tool{
 	&link.Argv0,
 	&link.Cd,
+	&link.Chpst,
 	&link.Envdir,
 	&link.Envfile,
 	&link.Envuidgid,

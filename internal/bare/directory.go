@@ -164,6 +164,16 @@ func Chdir(path string) Errno {
 	return named(err, noChdir)
 }
 
+// Chroot makes a directory the root of the process.
+func Chroot(path string) Errno {
+	at, err := cpath(path)
+	if err != 0 {
+		return err
+	}
+	_, _, err = unix.RawSyscall(unix.SYS_CHROOT, at, 0, 0)
+	return err
+}
+
 // Fchdir makes an open directory the working directory.
 func Fchdir(fd int) Errno {
 	_, _, err := unix.RawSyscall(unix.SYS_FCHDIR, uintptr(fd), 0, 0)

@@ -15,6 +15,7 @@
 //	                 cgroup.go        control groups
 //	                 signal.go        signals
 //	accounts         account.go       what an account's name means
+//	                 userlist.go      what a user and a list of groups mean
 //	                 database.go      the formats of passwd(5) and group(5)
 //	                 getent.go        asks the name service
 //	files            path.go          how paths are joined

@@ -50,6 +50,12 @@ func Reopen(fd, flags int) (again int, err Errno) {
 //go:noinline
 func Close(fd int) { unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
+// CloseOpen is Close for a descriptor that may not be open, which is an error.
+func CloseOpen(fd int) Errno {
+	_, _, err := unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
+	return err
+}
+
 // Read reads into p by one call, which it makes again if a signal came first. 0 is the end
 // of the file.
 func Read(fd int, p []byte) (n int, err Errno) {

@@ -23,7 +23,7 @@ func SpeakAs(tool string) Speaker { return Speaker{Keep(tool)} }
 
 // Usage prints how the tool is called, and returns the exit code for a wrong command line.
 func (p *Process) Usage() Exit {
-	put(p.usage.String())
+	putRaw(p.usage.String()) // a constant, which may have a newline
 	flush()
 	return p.misused
 }
