@@ -49,6 +49,7 @@ const (
 const (
 	floorGroup = "floor"
 	threeLinks = "3 links: envdir setuidgid softlimit"
+	chpstLink  = "chpst -e -u -m"
 	fiveLinks  = "5 links: pgrphack setlock envdir setuidgid softlimit"
 )
 
@@ -70,6 +71,7 @@ func (s *bench) chains() []chain {
 	all := []chain{{group: floorGroup, maker: "the no-op alone", path: stage.SystemPath, argv: []string{s.Noop()}}}
 	all = append(all, s.singles()...)
 	all = append(all, s.three()...)
+	all = append(all, s.chpst()...)
 	all = append(all, s.five()...)
 	all = append(all, s.runScripts()...)
 	all = append(all, s.growing(cheapGroup, repeat("softlimit -c 0", growth))...)
@@ -146,6 +148,16 @@ func (s *bench) three() []chain {
 		all = append(all, c)
 	}
 	return all
+}
+
+// chpst is what three links do, as one, in runit's words.
+func (s *bench) chpst() []chain {
+	const line = "chpst -e ./env -u " + account + " -m " + memory
+	return []chain{
+		s.ours(chpstLink, stage.Catena, s.Bin, line),
+		s.ours(chpstLink, separate, s.single, line),
+		s.peer(chpstLink, chpst, line),
+	}
 }
 
 func (s *bench) five() []chain {

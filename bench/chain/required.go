@@ -18,6 +18,7 @@ import (
 const (
 	limitDaemontools = 0.17 // three links fused against daemontools
 	limitChpst       = 0.40 // against one chpst
+	limitOwnChpst    = 0.35 // catena's chpst against runit's
 	limitC           = 1.25 // against a C program that makes the same calls
 	limitSingle      = 0.35 // one link against the same of daemontools
 	limitShOurs      = 0.35 // a chain file against a script of sh with the same links
@@ -31,6 +32,7 @@ func (r *report) required(b *strings.Builder) {
 	b.WriteString("\n## What it must show\n\n| what | limit | measured | deciles | | without CPUID |\n|---|--:|--:|--:|---|--:|\n")
 	r.limit(b, threeLinks, stage.Catena, stage.Daemontools, limitDaemontools)
 	r.limit(b, threeLinks, stage.Catena, chpst, limitChpst)
+	r.limit(b, chpstLink, stage.Catena, chpst, limitOwnChpst)
 	r.limit(b, threeLinks, stage.Catena, inC, limitC)
 	r.limit(b, runScript, chainFile, shOurs, limitShOurs)
 	r.limit(b, runScript, chainFile, shTheirs, limitShTheirs)

@@ -38,7 +38,7 @@ func envWords() string {
 }
 
 // links are catena's tools in the chains.
-var links = strings.Fields("envdir envuidgid setuidgid softlimit setlock pgrphack fghack")
+var links = strings.Fields("envdir envuidgid setuidgid softlimit setlock pgrphack fghack chpst")
 
 func (s *bench) writeVariables() error {
 	env := s.Dir + "/env"
