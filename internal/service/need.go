@@ -71,7 +71,10 @@ func StandingOf(dir string, now Epoch) (is Standing, at int64) {
 	up := found == ThisOne && r.PID != 0 && !r.Finish
 	switch {
 	case up && (state.Last != r.PID || !r.Runs()): // a start or a death is about to be published
-		return NotReady, at
+		if is = state.standing(true); is != Unstartable {
+			is = NotReady
+		}
+		return is, at
 	case !up && state.Why == EndedWell && found == ThisOne && r.PID == 0: // and finish has ended
 		return IsReady, at
 	case !up:

@@ -25,6 +25,7 @@ type ordering struct {
 
 	said   uint32   // what was said last of what it waits for, as a hash; 0 if nothing
 	circle uint32   // what was said last of a circle that it closes, likewise
+	met    int64    // the turn in which svscan got to know a service that has come late
 	since  int64    // when held was set, since boot in ns
 	watch  [2]int32 // the numbers of the watches ofFolder and ofNeeds; 0 if there are none
 

@@ -15,7 +15,7 @@ import (
 // has said what, and is called again later.
 func prepare(p *bare.Process, place int, now int64) bool {
 	e := table.services.At(place)
-	if !e.known && !getToKnow(p, place, now) {
+	if !e.known && !getToKnow(p, place, now) || e.order.met == now {
 		return false
 	}
 	for which := log; which < all; which++ {
@@ -60,7 +60,7 @@ func getToKnow(p *bare.Process, place int, now int64) bool {
 		e.look = min(e.look, now+second)
 	}
 	if e.came != 0 { // others may have come with it: the next turn knows all their priorities
-		scan.added = true
+		e.order.met, scan.added = now, true
 		return false
 	}
 	return true
