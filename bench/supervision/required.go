@@ -45,6 +45,7 @@ var demands = []demand{
 	{arrivedByLink, oneProcess, "", quiet + 3},
 	{restarted, stage.Catena, stage.Daemontools, 0.7},
 	{restarted, oneProcess, stage.Daemontools, 0.7},
+	{restarted, withPolicy, stage.Catena, 1.05},
 	{signalled, stage.Catena, "", 5},
 	{signalled, oneProcess, "", 5},
 }

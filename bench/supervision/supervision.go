@@ -44,10 +44,11 @@ type experiment struct {
 
 // The experiments that somebody is part of who is not in the others.
 const (
-	startExperiment  = "start"
-	scriptExperiment = "start with sh"
-	memoryExperiment = "memory"
-	limitExperiment  = "limit"
+	startExperiment   = "start"
+	scriptExperiment  = "start with sh"
+	memoryExperiment  = "memory"
+	restartExperiment = "restart"
+	limitExperiment   = "limit"
 )
 
 // experiments are done one after the other, each for all its rounds: what one
@@ -55,7 +56,7 @@ const (
 var experiments = []experiment{
 	{startExperiment, several, 1, true, (*world).startStatic},
 	{scriptExperiment, several, 1, true, (*world).startScript},
-	{"restart", several, 1, false, (*world).restart},
+	{restartExperiment, several, 1, false, (*world).restart},
 	{"new directory", several, 1, false, (*world).newDirectories},
 	{memoryExperiment, several, 1, true, (*world).memory},
 	{"idle", several, 8, false, (*world).idle},

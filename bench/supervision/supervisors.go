@@ -24,13 +24,17 @@ type supervisor struct {
 	looks  time.Duration // how often it looks at the directory by itself
 	term   []string      // sends a service TERM; the service's directory follows
 	only   []string      // the experiments that it is in, if not all
-	files  []string      // empty files in each service directory, besides run
+	files  []file        // in each service directory, besides run
 	peer   bool
 }
+
+// A file is an option of a service.
+type file struct{ name, text string }
 
 const (
 	oneProcess = "catena, one process"
 	noSessions = "catena, one process without sessions"
+	withPolicy = "catena with a restart policy"
 	runit      = "runit"
 	bareSleeps = "sleeps without supervisors"
 	plainS6    = "s6 without -c"
@@ -45,8 +49,11 @@ func (s *bench) supervisors(count int) []supervisor {
 	// To begin a session, the kernel makes a group for its scheduler (autogroup). This maker
 	// shows what that costs.
 	bare := one
-	bare.maker, bare.files = noSessions, []string{"no-setsid"}
+	bare.maker, bare.files = noSessions, []file{{"no-setsid", ""}}
 	bare.only = []string{startExperiment, scriptExperiment, memoryExperiment}
+	policy := separate
+	policy.maker, policy.only = withPolicy, []string{restartExperiment}
+	policy.files = []file{{"restart", "on-failure"}, {"min-uptime", "100"}, {"max-failed-starts", "5"}, {"max-restart-delay", "1000"}}
 
 	djb := theirs(stage.Daemontools, "svscan", "supervise", "svc -t")
 	pape := theirs(runit, "runsvdir", "runsv", "sv term")
@@ -58,7 +65,7 @@ func (s *bench) supervisors(count int) []supervisor {
 	bercot.maker, bercot.only = stage.S6, nil
 	bercot.scan = append(bercot.scan, "-c", fmt.Sprint(count))
 
-	return []supervisor{separate, one, bare, djb, pape, bercot, plain,
+	return []supervisor{separate, one, bare, policy, djb, pape, bercot, plain,
 		{maker: bareSleeps, path: stage.SystemPath,
 			only: []string{startExperiment, scriptExperiment, memoryExperiment}}}
 }

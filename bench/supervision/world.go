@@ -69,8 +69,8 @@ func (w *world) makeService(dir, run string) error {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	for _, name := range w.by.files {
-		if err := os.WriteFile(dir+"/"+name, nil, 0o644); err != nil {
+	for _, f := range w.by.files {
+		if err := os.WriteFile(dir+"/"+f.name, []byte(f.text), 0o644); err != nil {
 			return err
 		}
 	}
