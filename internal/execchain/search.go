@@ -32,7 +32,7 @@ func proceed(p *bare.Process, argv bare.Words, path string, tools []*Tool) (*Too
 	s := search(p, program, path)
 	for s.Next() {
 		file := s.Candidate()
-		if leadsBack(program, file) {
+		if leadsBack(argv.At(0), file) {
 			return nil, bare.IsChain
 		}
 		tool, skipped := fusible(p, argv, file, tools)
@@ -48,10 +48,10 @@ func proceed(p *bare.Process, argv bare.Words, path string, tools []*Tool) (*Too
 	return nil, s.Why()
 }
 
-// leadsBack reports whether the program of a chain file is this very program, called for a
-// chain file again. Mostly that would be the same one, again and again.
-func leadsBack(program, file string) bool {
-	if fromFile.tools == 0 || !self.known || chainFile(program) == "" {
+// leadsBack reports whether a program of a chain file is this very program, called by a name
+// for which it reads a chain file again. Mostly that would be the same one, again and again.
+func leadsBack(name, file string) bool {
+	if fromFile.tools == 0 || !self.known || chainFile(name) == "" {
 		return false
 	}
 	id, _, err := bare.Identify(file)
