@@ -525,11 +525,7 @@ func TestWhatDoesNotDieIsWaitedFor(t *testing.T) {
 			b.do("svc", "-dx", b.dir)
 			b.ends(supervise)
 			b.gone()
-			if killed {
-				b.nobodyNoted("256 15", "256 0", "256 15")
-			} else {
-				b.nobodyNoted("256 15", "256 15", "256 15")
-			}
+			b.nobodyNoted("256 15", "256 15", "256 15") // what the killed supervisor knew is on record
 			if n := len(textOf(b.dir + "/supervise/death_tally")); n != 3*14 {
 				t.Errorf("%d bytes of tally for 3 deaths", n)
 			}
