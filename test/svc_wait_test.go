@@ -174,7 +174,7 @@ func TestSvcSaysWhyItHasNotHappened(t *testing.T) {
 	must(os.Chmod(h.file("run"), 0o644))
 	h.asks(t, "svc: warning: s cannot run: access denied\nexit 111", "-Wk")
 	got := h.tool(t, fused, "svstat", "-l", "s")
-	if !strings.Contains(got, " seconds, normally up, want up, cannot run: access denied, next start in ") {
+	if !strings.Contains(got, " seconds, normally up, want up, cannot run: access denied, failed starts 1, next start in ") {
 		t.Error(got)
 	}
 	script(h.file("run"), "#!/bin/sh\nexec sleep 1000\n")
