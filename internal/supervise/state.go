@@ -145,7 +145,7 @@ func (s *Service) ended(p *bare.Speaker, how unix.WaitStatus, known bool) {
 			p.Warn(s.name.String(), "/finish exited 125: not started again")
 			s.want = service.WantDown
 			s.start, s.state.Asked = false, false // svc may have asked while finish ran
-			s.state.Why, s.state.Errno, s.state.Rests = service.GaveUp, 0, !s.start
+			s.state.Why, s.state.Errno, s.state.Rests = service.GaveUp, 0, true
 			s.announce(p) // before the record of finish goes
 		}
 		s.settle(p)
