@@ -99,13 +99,16 @@ func (s *Stage) Compile(root, name string) (file string, err error) {
 		if _, err := exec.LookPath(cc); err != nil {
 			continue
 		}
-		file = filepath.Join(s.Dir, name+"-in-C")
+		file = s.InC(name)
 		s.Notes = append(s.Notes, "The C program was compiled with `"+cc+" -static -O2 -s`.")
 		return file, Run(cc, "-static", "-O2", "-s", "-Wall", "-o", file,
 			filepath.Join(root, "bench", "c", name+".c"))
 	}
 	return "", nil
 }
+
+// InC is the file that Compile makes of a program in C.
+func (s *Stage) InC(name string) string { return filepath.Join(s.Dir, name+"-in-C") }
 
 // forget drops the prepared files from the page cache, so that they get there as
 // the peers' have since the machine booted: by being executed. How the pages of

@@ -51,7 +51,7 @@ func (w *world) furnish(s *bench) error {
 			return err
 		}
 	}
-	sleeper, err := os.ReadFile(s.Dir + "/sleeper")
+	sleeper, err := os.ReadFile(s.InC("sleeper"))
 	if err != nil {
 		return err
 	}
