@@ -93,20 +93,27 @@ func (y *yard) takeGroups() {
 	y.do("sh", "-c", `awk '$3 == "cgroup2" { print $2 }' /proc/self/mounts | while read -r dir; do umount -l "$dir" || exit; done`)
 }
 
-// giveGroups finds the control group in which the yard's processes are, in a mount where
-// groups can be made. What is left in it is removed after the test.
-func (b *brood) giveGroups() {
-	b.t.Helper()
-	dir := strings.TrimSpace(b.do("sh", "-c", `
+// mountGroups finds the control group in which the yard's processes are, in a mount where
+// groups can be made.
+func (y *yard) mountGroups() (dir string) {
+	y.t.Helper()
+	dir = strings.TrimSpace(y.do("sh", "-c", `
 own=$(sed -n s/^0:://p /proc/self/cgroup)
 mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/self/mounts)
 try=$mount${own%/}/catena-test.$$
 [ -n "$mount" ] && mkdir "$try" 2>/dev/null && rmdir "$try" && echo "$mount$own"`+` || :`))
 	if dir == "" {
-		b.takeGroups()
-		dir = strings.TrimSpace(b.do("sh", "-c", `
+		y.takeGroups()
+		dir = strings.TrimSpace(y.do("sh", "-c", `
 mkdir "$TOP/groups" && mount -t cgroup2 none "$TOP/groups" && echo "$TOP/groups$(sed -n s/^0:://p /proc/self/cgroup)"`))
 	}
+	return dir
+}
+
+// giveGroups is mountGroups, and removes what is left in the group after the test.
+func (b *brood) giveGroups() {
+	b.t.Helper()
+	dir := b.mountGroups()
 	fd, err := unix.Open(fmt.Sprintf("/proc/%d/root%s", b.first.Process.Pid, dir), unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	must(err)
 	b.groups = fmt.Sprintf("/proc/self/fd/%d", fd)

@@ -173,6 +173,7 @@ func TestSvscanSeesToADeathBeforeItEnds(t *testing.T) {
 				script(x+"/finish", finish)
 				if apart {
 					must(os.WriteFile(x+"/flag-kill-descendants", nil, 0o644))
+					y.mountGroups() // without groups, the next supervisor does not find an orphan
 				}
 				svscan := y.svscan()
 				y.await("up", func() bool { return len(y.pairs()[x].others) == 2 })
