@@ -57,7 +57,7 @@ var scan struct {
 
 	hasRead bool  // the directory has been read once: names that come now are new
 	added   bool  // look has added an entry during the present tend
-	from    int   // the place with which the next tend starts; 0 unless the last one ran out of time
+	from    int   // where in the order the next tend starts; 0 unless the last one ran out of time
 	due     int64 // when tend is due
 
 	// The last file system that isFar was asked about: of a directory there, and whether inotify

@@ -23,7 +23,8 @@ func tend(p *bare.Process, now int64) (next int64, left int) {
 		startLate(p, now)
 	}
 	for k := range n {
-		i := placeInTurn((from + k) % n)
+		turn := (from + k) % n
+		i := placeInTurn(turn)
 		e := table.services.At(i)
 		if !e.used {
 			continue
@@ -57,7 +58,7 @@ func tend(p *bare.Process, now int64) (next int64, left int) {
 		}
 		if !over && (halt.at != 0 || e.hasStarted(now)) {
 			if over = bare.SinceBoot() > now+supervise.Turn; over {
-				scan.from = i + 1
+				scan.from = turn + 1
 			}
 		}
 		for which := range e.of {
