@@ -84,17 +84,13 @@ func appendNeeds(names *bare.Buffer, dir string) {
 }
 
 func isAmong(names *bare.Buffer, name string) bool {
-	for at := 0; at < names.Len(); at += len(nameAt(names, at)) + 1 {
-		if nameAt(names, at) == name {
+	for at := 0; at < names.Len(); {
+		var other string
+		if other, at = service.NeedAt(names.String(), at); other == name {
 			return true
 		}
 	}
 	return false
-}
-
-func nameAt(names *bare.Buffer, at int) string {
-	rest := names.String()[at:]
-	return rest[:bare.Index(rest, '/')]
 }
 
 // standing is the standing of a service of the scan directory.
@@ -108,8 +104,10 @@ func (s *scanned) standing(name string) service.Standing {
 	}
 	var needs bare.Buffer
 	appendNeeds(&needs, s.of(name))
-	for at := 0; at < needs.Len(); at += len(nameAt(&needs, at)) + 1 {
-		if is, _ := service.StandingOf(s.of(nameAt(&needs, at)), epoch()); is != service.IsReady {
+	for at := 0; at < needs.Len(); {
+		var need string
+		need, at = service.NeedAt(needs.String(), at)
+		if is, _ := service.StandingOf(s.of(need), epoch()); is != service.IsReady {
 			if s.needsItself(name) {
 				return service.Circular
 			}
@@ -124,12 +122,13 @@ func (s *scanned) standing(name string) service.Standing {
 func (s *scanned) needsItself(name string) bool {
 	var reached bare.Buffer // and what these need is appended
 	appendNeeds(&reached, s.of(name))
-	for at := 0; at < reached.Len(); at += len(nameAt(&reached, at)) + 1 {
-		if nameAt(&reached, at) == name {
+	for at := 0; at < reached.Len(); {
+		var need string
+		if need, at = service.NeedAt(reached.String(), at); need == name {
 			return true
 		}
-		if is, _ := service.StandingOf(s.of(nameAt(&reached, at)), epoch()); is == service.Unsupervised {
-			appendNeeds(&reached, s.of(nameAt(&reached, at)))
+		if is, _ := service.StandingOf(s.of(need), epoch()); is == service.Unsupervised {
+			appendNeeds(&reached, s.of(need))
 		}
 	}
 	return false
@@ -143,17 +142,19 @@ func describeWaits(p *bare.Process, b *bare.Buffer, name string, asJSON bool) {
 	var needs bare.Buffer
 	appendNeeds(&needs, s.own.String())
 	first := true
-	for at := 0; at < needs.Len(); at += len(nameAt(&needs, at)) + 1 {
-		if id, _, err := bare.Identify(s.of(nameAt(&needs, at))); err == 0 && id == own {
+	for at := 0; at < needs.Len(); {
+		var need string
+		need, at = service.NeedAt(needs.String(), at)
+		if id, _, err := bare.Identify(s.of(need)); err == 0 && id == own {
 			continue // svscan ignores that a service needs itself
 		}
-		is := s.standing(nameAt(&needs, at))
+		is := s.standing(need)
 		switch {
 		case is == service.IsReady:
 			continue
 		case !asJSON:
 			b.Append(", waits for ")
-			b.Append(nameAt(&needs, at))
+			b.Append(need)
 			b.Append(is.Words())
 			continue
 		case first:
@@ -162,7 +163,7 @@ func describeWaits(p *bare.Process, b *bare.Buffer, name string, asJSON bool) {
 			b.Append(`,{"service":`)
 		}
 		first = false
-		appendQuoted(b, nameAt(&needs, at))
+		appendQuoted(b, need)
 		b.Append(`,"is":"`)
 		b.Append(standings[is])
 		b.Append(`"}`)

@@ -13,6 +13,14 @@ const (
 	Priority = "priority" // a number: of what is due at the same time, svscan starts the lowest first
 )
 
+// NeedAt returns the name that begins at an offset of a list of needs. In such a list each
+// name has a slash behind it; next is where the next name begins.
+func NeedAt(list string, at int) (name string, next int) {
+	name = list[at:]
+	name = name[:bare.Index(name, '/')]
+	return name, at + len(name) + 1
+}
+
 // A Standing is how a service is for those that need it. Whoever needs the service waits unless
 // the standing is IsReady.
 type Standing uint8

@@ -2,6 +2,7 @@ package svscan
 
 import (
 	"catena/internal/bare"
+	"catena/internal/service"
 )
 
 // Services that need each other in a circle. None of them can be started before the others, so
@@ -41,8 +42,8 @@ func followNeeds(p *bare.Process, from int) {
 			place = int(o.above)
 			continue
 		}
-		name := o.need(int(o.at))
-		o.at += int32(len(name)) + 1
+		name, behind := service.NeedAt(o.needs.String(), int(o.at))
+		o.at = int32(behind)
 		next := find(name)
 		if next < 0 || !table.services.At(next).isInSearch() {
 			continue
@@ -120,8 +121,10 @@ func markAwaited(p *bare.Process, now int64) {
 			continue
 		}
 		o := &e.order
-		for at := 0; at < o.needs.Len(); at += len(o.need(at)) + 1 {
-			if place := find(o.need(at)); place >= 0 {
+		for at := 0; at < o.needs.Len(); {
+			var need string
+			need, at = service.NeedAt(o.needs.String(), at)
+			if place := find(need); place >= 0 {
 				needed := &table.services.At(place).order
 				needed.awaited = needed.awaited || !o.circular || !needed.circular
 				o.holdsUp = true

@@ -78,15 +78,17 @@ func waits(p *bare.Process, place int, now int64, anew bool) (next int64, is boo
 	o := &e.order
 	next = bare.Never
 	said := uint64(bare.HashStart)
-	for at := 0; at < o.needs.Len(); at += len(o.need(at)) + 1 {
-		standing, until := standingOf(find(o.need(at)), now, anew)
+	for at := 0; at < o.needs.Len(); {
+		var need string
+		need, at = service.NeedAt(o.needs.String(), at)
+		standing, until := standingOf(find(need), now, anew)
 		if standing == service.IsReady {
 			continue
 		}
 		is = true
 		next = min(next, until)
 		if when := e.sayWhen(standing); now >= when {
-			said = bare.Hash(said, o.need(at))
+			said = bare.Hash(said, need)
 			said = bare.Hash(said, standing.Words())
 		} else {
 			next = min(next, when)
@@ -104,10 +106,12 @@ func waits(p *bare.Process, place int, now int64, anew bool) (next int64, is boo
 // sayWaits says for whom a service waits.
 func sayWaits(p *bare.Process, e *entry, now int64) {
 	o := &e.order
-	for at := 0; at < o.needs.Len(); at += len(o.need(at)) + 1 {
-		standing, _ := standingOf(find(o.need(at)), now, false)
+	for at := 0; at < o.needs.Len(); {
+		var need string
+		need, at = service.NeedAt(o.needs.String(), at)
+		standing, _ := standingOf(find(need), now, false)
 		if standing != service.IsReady && now >= e.sayWhen(standing) {
-			p.Warn(e.name(), " waits for ", o.need(at), standing.Words())
+			p.Warn(e.name(), " waits for ", need, standing.Words())
 		}
 	}
 }

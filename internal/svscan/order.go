@@ -168,12 +168,6 @@ func (e *entry) fillNeeds(p *bare.Process) bare.Errno {
 	return err
 }
 
-// need returns the name at a place of needs; the next one stands behind the slash.
-func (o *ordering) need(at int) string {
-	rest := o.needs.String()[at:]
-	return rest[:bare.Index(rest, '/')]
-}
-
 // sortPlaces brings order.sorted up to date, if tend needs it.
 func sortPlaces(p *bare.Process) {
 	n := table.services.Len()
