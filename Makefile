@@ -17,11 +17,13 @@ TAGS    = bare
 
 # Tools with the names of common commands. catena knows them, and no file gets such a name.
 UNNAMED = argv0 cd nice nohup umask
-TOOLS  := $(filter-out catena $(UNNAMED),$(notdir $(wildcard cmd/*)))
+# Programs of their own, which start in the Go runtime: those without a function bare.
+HOSTED := $(patsubst cmd/%/main.go,%,$(shell grep -L '^func bare' cmd/*/main.go 2>/dev/null))
+TOOLS  := $(filter-out catena $(UNNAMED) $(HOSTED),$(notdir $(wildcard cmd/*)))
 
 export CGO_ENABLED = 0
 
-all: bin/catena $(TOOLS:%=bin/%)
+all: bin/catena $(TOOLS:%=bin/%) $(HOSTED:%=bin/%)
 
 bin/catena: FORCE
 	@mkdir -p bin
@@ -29,6 +31,10 @@ bin/catena: FORCE
 
 $(TOOLS:%=bin/%): bin/catena
 	@ln -sf catena $@
+
+$(HOSTED:%=bin/%): FORCE
+	@mkdir -p bin
+	$(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -o $@ ./cmd/$(@F)
 
 bin/server: FORCE
 	@mkdir -p bin
@@ -51,7 +57,7 @@ bench: all
 	$(GO) run ./bench
 
 # What make install puts below PREFIX.
-INSTALLED := $(addprefix bin/,catena $(TOOLS) svscanboot) \
+INSTALLED := $(addprefix bin/,catena $(TOOLS) $(HOSTED) svscanboot) \
 	$(addprefix share/man/man8/,$(notdir $(wildcard man/*.8))) \
 	$(addprefix share/catena/init/,catena.openrc catena.service README.md)
 DEST = $(DESTDIR)$(PREFIX)
@@ -68,6 +74,7 @@ install:
 	install -d '$(DEST)/bin' '$(DEST)/share/man/man8' '$(DEST)/share/catena/init'
 	install -m 755 bin/catena '$(DEST)/bin/catena'
 	for t in $(TOOLS); do ln -sf catena '$(DEST)/bin'/$$t || exit 1; done
+	for t in $(HOSTED); do install -m 755 bin/$$t '$(DEST)/bin' || exit 1; done
 	install -m 755 init/svscanboot '$(DEST)/bin'
 	install -m 755 init/catena.openrc '$(DEST)/share/catena/init'
 	install -m 644 init/catena.service init/README.md '$(DEST)/share/catena/init'
@@ -79,7 +86,7 @@ uninstall:
 	@unset CDPATH; cd '$(DEST)/' && { for f in $(INSTALLED); do \
 		case $$f in \
 		bin/catena | share/catena/*) ours=yes ;; \
-		bin/svscanboot | share/man/*) ours=$$(grep catena "$$f" 2>/dev/null) ;; \
+		$(patsubst %,bin/% |,$(HOSTED)) bin/svscanboot | share/man/*) ours=$$(grep catena "$$f" 2>/dev/null) ;; \
 		*) ours=$$(readlink "$$f" | grep -x catena) ;; \
 		esac; \
 		if [ -n "$$ours" ]; then rm -f "$$f" || exit 1; \

@@ -61,6 +61,9 @@ func TestMakeInstallPutsBinaryNamesAndPages(t *testing.T) {
 			want = append(want, "usr/bin/"+tool+" catena")
 		}
 	}
+	for _, program := range hosted() {
+		want = append(want, "usr/bin/"+program+" -rwxr-xr-x")
+	}
 	for _, tool := range pages() {
 		want = append(want, "usr/share/man/man8/"+tool+".8 -rw-r--r--")
 	}

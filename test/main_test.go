@@ -40,20 +40,31 @@ var (
 	probe    string // prints what it inherits; see probe/main.go
 )
 
-// tools lists the folders of cmd other than the multi-call binary's.
-func tools() []string {
-	dirs, err := filepath.Glob(filepath.Join(root, "cmd", "*", "main.go"))
-	if err != nil || len(dirs) == 0 {
+// tools lists the folders of cmd of the tools that the multi-call binary holds, and hosted
+// those of programs that start in the Go runtime.
+func tools() (names []string)  { return commandsOf(true) }
+func hosted() (names []string) { return commandsOf(false) }
+
+// commandsOf lists the folders of cmd, other than the multi-call binary's, that have a
+// function bare, or those that have none.
+func commandsOf(areBare bool) (names []string) {
+	sources, err := filepath.Glob(filepath.Join(root, "cmd", "*", "main.go"))
+	if err != nil || len(sources) == 0 {
 		panic("no commands in " + root)
 	}
-	var names []string
-	for _, d := range dirs {
-		if name := filepath.Base(filepath.Dir(d)); name != "catena" {
+	for _, file := range sources {
+		text, err := os.ReadFile(file)
+		must(err)
+		name := filepath.Base(filepath.Dir(file))
+		if name != "catena" && strings.Contains(string(text), "\nfunc bare(") == areBare {
 			names = append(names, name)
 		}
 	}
 	return names
 }
+
+// inCmd names the packages of commands, with blanks between.
+func inCmd(names []string) string { return "./cmd/" + strings.Join(names, " ./cmd/") }
 
 // build compiles a package of the project into a file, or several into a folder. Entry
 // builds start before the runtime, as the Makefile's do; env is added to the environment.
@@ -62,7 +73,7 @@ func build(out, packages string, entry bool, env ...string) {
 	if entry {
 		args = append(args, "-tags=bare", "-ldflags=-E=_rt0_catena")
 	}
-	cmd := exec.Command("go", append(args, packages)...)
+	cmd := exec.Command("go", append(args, strings.Fields(packages)...)...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), append([]string{"CGO_ENABLED=0"}, env...)...)
 	if msg, err := cmd.CombinedOutput(); err != nil {
@@ -82,8 +93,7 @@ func multicall(dir string, env ...string) {
 // oneEach fills a folder with a file per tool.
 func oneEach(dir string, entry bool) {
 	must(os.MkdirAll(dir, 0o755))
-	fill(dir, "./cmd/...", entry)
-	must(os.Remove(filepath.Join(dir, "catena")))
+	fill(dir, inCmd(tools()), entry)
 }
 
 // fill builds packages in bin/test, where the next run finds what has not changed, and
@@ -99,12 +109,11 @@ func fill(dir, packages string, entry bool, env ...string) {
 	defer lock.Close()
 	must(unix.Flock(int(lock.Fd()), unix.LOCK_EX)) // other tests of this checkout
 	build(kept+"/", packages, entry, env...)
-	programs, err := os.ReadDir(kept)
-	must(err)
-	for _, program := range programs {
-		text, err := os.ReadFile(filepath.Join(kept, program.Name()))
+	for _, folder := range strings.Fields(packages) {
+		program := filepath.Base(folder)
+		text, err := os.ReadFile(filepath.Join(kept, program))
 		must(err)
-		must(os.WriteFile(filepath.Join(dir, program.Name()), text, 0o755))
+		must(os.WriteFile(filepath.Join(dir, program), text, 0o755))
 	}
 }
 
@@ -232,6 +241,9 @@ func run(m *testing.M) int {
 	multicall(arm64.dir, "GOARCH=arm64")
 	oneEach(separate.dir, true)
 	oneEach(plain.dir, false)
+	if len(hosted()) > 0 {
+		fill(fused.dir, inCmd(hosted()), false)
+	}
 	build(probe, "./test/probe", true)
 	if _, err := exec.LookPath(qemu); err != nil && !inCI() {
 		noteSkipped(qemu + " is not installed")

@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// commands lists the tools and the multi-call binary.
-func commands() []string { return append(tools(), "catena") }
+// commands lists the tools, the multi-call binary and the hosted programs.
+func commands() []string { return append(append(tools(), hosted()...), "catena") }
 
 // pages lists what has a page: svscanboot is a script, not a tool.
 func pages() []string { return append(commands(), "svscanboot") }
