@@ -38,12 +38,16 @@ d"; export HOME="o'd
 d"`},
 	{"POSIXLY_CORRECT", "probe", "mkdir nohup.out; unset HOME; export POSIXLY_CORRECT="},
 	{"a hangup is ignored already", "probe", "trap '' HUP"},
+	{"chain", "setlock lock pgrphack probe", "echo >lock"},
+	{"chain whose link fails", "setlock lock envdir nosuch probe", ""},
+	{"chain whose program is not there", "pgrphack nosuch", ""},
+	{"nohup twice", "nohup setlock lock probe", ""},
 	{"directory that is gone", "probe", "mkdir gone; cd gone; rmdir ../gone; unset HOME"},
 }
 
 func TestNohupDoesWhatGNUsDoesWithTerminals(t *testing.T) {
 	needRoot(t)
-	need(t, "nohup")
+	need(t, "nohup", "setlock")
 	for _, how := range settings {
 		t.Run(how.name, func(t *testing.T) {
 			t.Parallel()

@@ -33,10 +33,16 @@ var tracedChains = []chain{
 	{words: "fghack fghack envdir env probe"},
 }
 
+// These have links that are not daemontools'.
+var tracedFurther = []chain{
+	{words: "nohup setuidgid nobody probe"},
+	{words: "setlock lock nohup -- envdir env nohup softlimit -o 50 probe"},
+}
+
 func TestAFusedChainMakesTheCallsOfItsSeparateProgramsInTheSameOrder(t *testing.T) {
 	needRoot(t)
 	need(t, "strace")
-	for _, c := range tracedChains {
+	for _, c := range slices.Concat(tracedChains, tracedFurther) {
 		want, got := trace(t, separate, c), trace(t, fused, c)
 		compareCalls(t, c, "separate programs", want.withoutExecs(kept(ownEffects)), "fused", got.withoutExecs(kept(ownEffects)))
 	}
@@ -58,7 +64,7 @@ func TestEachProgramMakesTheCallsOfDaemontoolsInTheSameOrder(t *testing.T) {
 func TestAFusedChainReachesItsProgramByASingleExec(t *testing.T) {
 	needRoot(t)
 	need(t, "strace")
-	for _, c := range tracedChains {
+	for _, c := range slices.Concat(tracedChains, tracedFurther) {
 		// The first is the chain's own start, by strace.
 		var execs []string
 		for _, process := range trace(t, fused, c).calls(kept([]string{"execve"})) {

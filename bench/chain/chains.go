@@ -44,10 +44,13 @@ const (
 	utilLinux = "util-linux"
 	inC       = "static C, one process"
 	static    = "gosu"
+	coreutils = "daemontools and coreutils"
+	noNohup   = "catena, without nohup"
 )
 
 const (
 	floorGroup = "floor"
+	nohupLink  = "nohup among 3 links: envdir nohup setuidgid softlimit"
 	threeLinks = "3 links: envdir setuidgid softlimit"
 	chpstLink  = "chpst -e -u -m"
 	fiveLinks  = "5 links: pgrphack setlock envdir setuidgid softlimit"
@@ -72,6 +75,7 @@ func (s *bench) chains() []chain {
 	all = append(all, s.singles()...)
 	all = append(all, s.three()...)
 	all = append(all, s.chpst()...)
+	all = append(all, s.nohup()...)
 	all = append(all, s.five()...)
 	all = append(all, s.runScripts()...)
 	all = append(all, s.growing(cheapGroup, repeat("softlimit -c 0", growth))...)
@@ -157,6 +161,17 @@ func (s *bench) chpst() []chain {
 		s.ours(chpstLink, stage.Catena, s.Bin, line),
 		s.ours(chpstLink, separate, s.single, line),
 		s.peer(chpstLink, chpst, line),
+	}
+}
+
+// nohup is the three links with nohup among them, and without it. No file of catena has that
+// name.
+func (s *bench) nohup() []chain {
+	const first, rest = "envdir ./env ", "setuidgid " + account + " softlimit -m " + memory
+	return []chain{
+		s.ours(nohupLink, stage.Catena, s.Bin, first+"catena nohup "+rest),
+		s.ours(nohupLink, noNohup, s.Bin, first+rest),
+		s.peer(nohupLink, coreutils, first+"nohup "+rest),
 	}
 }
 

@@ -25,6 +25,7 @@ const (
 	limitShTheirs    = 0.15 // against such a script with daemontools
 	limitLink        = 15.0 // microseconds for each further fused link
 	limitLinkFloor   = 0.1  // or this share of the floor, whichever is more
+	limitNohup       = 10.0 // microseconds for nohup among fused links
 	limitSize        = 2 << 20
 )
 
@@ -47,6 +48,11 @@ func (r *report) required(b *strings.Builder) {
 		each := figures.Slope(r.medians(group))
 		fmt.Fprintf(b, "| each further fused link; %s | %.0f µs | %.1f µs | | %s | |\n",
 			group, most, each, figures.Verdict(each <= most))
+	}
+	if with, without := r.find(nohupLink, stage.Catena), r.find(nohupLink, noNohup); with != nil && without != nil {
+		more := with.median() - without.median()
+		fmt.Fprintf(b, "| nohup among fused links | %.0f µs | %.1f µs | | %s | |\n",
+			limitNohup, more, figures.Verdict(more <= limitNohup))
 	}
 	for _, s := range r.sizes {
 		if s.name == multiCall {

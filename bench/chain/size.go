@@ -55,7 +55,7 @@ func makerOf(program string) string {
 		return "runit"
 	case program == "gosu":
 		return "gosu, static"
-	case program == "env":
+	case program == "env", program == "nohup":
 		return "coreutils"
 	case program == "setpriv", program == "prlimit", program == "flock", program == "setsid":
 		return utilLinux

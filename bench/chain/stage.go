@@ -77,7 +77,7 @@ func (s *bench) buildSingles(root string) error {
 
 // peers are the programs that chains of other makers are built from.
 var peers = strings.Fields(`envdir envuidgid setuidgid softlimit setlock pgrphack fghack
-	chpst gosu env setpriv prlimit flock setsid
+	nohup chpst gosu env setpriv prlimit flock setsid
 	s6-envdir s6-envuidgid s6-setuidgid s6-softlimit s6-setlock s6-setsid s6-fghack`)
 
 // programs are the words of a command line that name a peer's program.

@@ -33,6 +33,7 @@ type Process struct {
 	file       Text    // the program to run, if that is not the first of Args
 	strings    int     // bytes of the arguments and the environment at the start
 	executable uintptr // a C string
+	kept       int     // see KeepUntilExec
 }
 
 // Adopt takes the command line and the environment from two vectors of C strings, each with
@@ -170,6 +171,18 @@ func (p *Process) Program() string {
 		return p.file.String()
 	}
 	return p.Args.At(0)
+}
+
+// KeepUntilExec notes a descriptor that an exec closes. If the next program runs in this
+// process, CloseKept takes the place of the exec.
+func (p *Process) KeepUntilExec(fd int) { p.kept = fd }
+
+// CloseKept closes what KeepUntilExec has noted.
+func (p *Process) CloseKept() {
+	if p.kept > 0 {
+		Close(p.kept)
+		p.kept = 0
+	}
 }
 
 // Become makes words that come from a file the command line.

@@ -23,6 +23,9 @@ var fromFile struct {
 	name, text bare.Text // empty in a process that such a chain has execed, as for fghack
 }
 
+// asIs stands for the chain file itself, where that is what runs the next program.
+var asIs Tool
+
 // ownTool is the tool that a word of a chain file names, or nil. There the name of a tool is
 // enough: which folders are in PATH, and which names are installed, does not matter.
 func ownTool(word string) *Tool {
@@ -32,10 +35,6 @@ func ownTool(word string) *Tool {
 	table := (**Tool)(unsafe.Add(nil, fromFile.tools))
 	return find(unsafe.Slice(table, fromFile.n), word)
 }
-
-// IsOwn reports whether a word is the name of a tool in a chain file. Such a program is run
-// by Process.Run, whatever else a link does to run others.
-func IsOwn(word string) bool { return ownTool(word) != nil }
 
 // begin notes that the process is the chain of a chain file. The table of tools is static.
 func begin(p *bare.Process, tools []*Tool) {
@@ -74,9 +73,9 @@ func becomeChain(p *bare.Process, file string, tools []*Tool) bare.Exit {
 	fromFile.name, fromFile.text = bare.Keep(file), bare.Keep(text.String())
 	begin(p, tools)
 	path := searchPath(p)
-	tool, err := proceed(p, p.Args, path, tools)
+	tool, err := proceed(p, &asIs, path, tools)
 	if err != 0 {
-		return notRun(p, unableToRun, err, path)
+		return notRun(p, &asIs, err, path)
 	}
 	return run(p, tool, tools, true)
 }

@@ -19,17 +19,18 @@ func searchPath(p *bare.Process) string {
 	return defaultPath
 }
 
-// proceed looks a program up, and makes the process that program. If one of the tools is
-// the program and can run in this process, proceed returns the tool, to be run. Otherwise
-// it execs the program, and returns only if that fails.
-func proceed(p *bare.Process, argv bare.Words, path string, tools []*Tool) (*Tool, bare.Errno) {
-	program := p.Program()
+// proceed looks up the program that a tool has made the next one, and makes the process that
+// program. If one of the tools is the program and can run in this process, proceed returns the
+// tool, to be run. Otherwise it execs the program, and returns only if that fails.
+func proceed(p *bare.Process, before *Tool, path string, tools []*Tool) (*Tool, bare.Errno) {
+	program, argv := p.Program(), p.Args
 	own := ownTool(program)
 	if own != nil && !own.Stays && !bare.KeepsCapabilities() {
 		p.Run(argv)
 		return own, 0
 	}
 	s := search(p, program, path)
+	s.inC = before.NotRun != nil
 	for s.Next() {
 		file := s.Candidate()
 		if leadsBack(argv.At(0), file) {
@@ -38,7 +39,9 @@ func proceed(p *bare.Process, argv bare.Words, path string, tools []*Tool) (*Too
 		tool, skipped := fusible(p, argv, file, tools)
 		var err bare.Errno
 		if tool == nil {
-			err = bare.Execve(file, argv, &p.Env)
+			if err = bare.Execve(file, argv, &p.Env); err == unix.ENOEXEC && s.inC {
+				err = execByShell(p, file)
+			}
 		} else if err = bare.CheckExec(); err == 0 {
 			p.Run(argv.From(skipped))
 			return tool, 0
@@ -46,6 +49,19 @@ func proceed(p *bare.Process, argv bare.Words, path string, tools []*Tool) (*Too
 		s.Failed(err)
 	}
 	return nil, s.Why()
+}
+
+// execByShell has a shell run a script that does not say what runs it, as execvp(3) does. It
+// returns only if that fails.
+func execByShell(p *bare.Process, file string) bare.Errno {
+	var script bare.Buffer // a candidate is not valid for long
+	script.Append(file)
+	const shell = "/bin/sh"
+	words, ok := p.Args.From(1).Behind(shell, script.String())
+	if !ok {
+		return unix.ENOMEM
+	}
+	return bare.Execve(shell, words, &p.Env)
 }
 
 // leadsBack reports whether a program of a chain file is this very program, called by a name
@@ -74,6 +90,8 @@ func Exec(p *bare.Process, argv bare.Words) bare.Errno {
 // and Search decides whether another file follows. A file that does not exist is passed over.
 // A file that may not be executed is passed over as well, but if nothing better follows, that
 // is the error. Any other error ends the search. A name with a slash is the file.
+//
+// In C, a folder that is none is passed over as well, and there is no file without a name.
 type Search struct {
 	file, path string
 	own        string // the running file
@@ -81,6 +99,7 @@ type Search struct {
 	ownNow     bool   // own is being tried
 	at         int    // index in path where the next component begins
 	from, to   int    // the component of path that is being tried
+	inC        bool   // as execvp(3) searches, and not as daemontools do
 	denied     bare.Errno
 	over       bool
 }
@@ -98,7 +117,7 @@ func search(p *bare.Process, file, path string) Search {
 
 // Next steps to the next file; false means that the search is over.
 func (s *Search) Next() bool {
-	if s.over {
+	if s.over || s.inC && s.file == "" {
 		return false
 	}
 	s.ownNow, s.ownNext = s.ownNext, false
@@ -135,13 +154,27 @@ func (s *Search) Candidate() string {
 
 // Failed notes why the candidate could not be executed.
 func (s *Search) Failed(why bare.Errno) {
-	switch why {
-	case unix.ENOENT:
-	case unix.EACCES, unix.EPERM, unix.EISDIR:
+	switch {
+	case s.inC && passedInC(why):
+		if s.denied != unix.EACCES {
+			s.denied = why
+		}
+	case why == unix.ENOENT:
+	case why == unix.EACCES, !s.inC && (why == unix.EPERM || why == unix.EISDIR):
 		s.denied = why
 	default:
 		s.denied, s.over = why, true
 	}
+}
+
+// passedInC reports whether execvp(3) goes on after an error, and forgets that error if another
+// one follows.
+func passedInC(why bare.Errno) bool {
+	switch why {
+	case unix.ENOENT, unix.ENOTDIR, unix.ESTALE, unix.ENODEV, unix.ETIMEDOUT:
+		return true
+	}
+	return false
 }
 
 // Why is the error of the whole search.
@@ -227,9 +260,16 @@ func fusible(p *bare.Process, argv bare.Words, file string, tools []*Tool) (tool
 
 // notRun reports why the program in p.Args could not be run. In daemontools' words a
 // program whose interpreter is missing does not exist, and a variable that is too long has
-// no name. notRun adds in parentheses what these words leave out. Unable is "unable to run ", in
-// the words of the tool that has made it the next program.
-func notRun(p *bare.Process, unable string, why bare.Errno, path string) bare.Exit {
+// no name. notRun adds in parentheses what these words leave out. Some tools have words of
+// their own for that.
+func notRun(p *bare.Process, before *Tool, why bare.Errno, path string) bare.Exit {
+	if before.NotRun != nil {
+		return before.NotRun(p, why)
+	}
+	unable := before.Unable
+	if unable == "" {
+		unable = "unable to run "
+	}
 	var room [40]byte
 	file := p.Program()
 	at := where(&room, file)

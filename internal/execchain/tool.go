@@ -28,6 +28,11 @@ type Tool struct {
 	// run " if it is empty.
 	Unable string
 
+	// NotRun says why the next program cannot be run, for a tool that says so in words and with
+	// exit codes of its own. The next program of such a tool is looked for as by execvp(3) of
+	// the C library.
+	NotRun func(p *bare.Process, why bare.Errno) bare.Exit
+
 	// Stays says that the process stays as long as other processes run. Such a tool is
 	// always execed, so that ps and /proc show it under its own name.
 	Stays bool
@@ -141,6 +146,7 @@ func run(p *bare.Process, tool *Tool, tools []*Tool, fused bool) bare.Exit {
 		p.ActAs(tool.Name, tool.Usage, tool.Misused)
 		if fused {
 			bare.SetName(tool.Name) // the tool may wait for long, and people look for it by name
+			p.CloseKept()
 		}
 		switch p.Args.At(1) {
 		case "--help":
@@ -153,23 +159,17 @@ func run(p *bare.Process, tool *Tool, tools []*Tool, fused bool) bare.Exit {
 		}
 		// The next program is looked up in the PATH that the tool was started with, even if
 		// the tool sets another PATH for that program.
-		path, unable := searchPath(p), tool.Unable
-		if unable == "" {
-			unable = unableToRun
-		}
+		path, before := searchPath(p), tool
 		if exit := tool.Run(p); exit != bare.Continue {
 			return exit
 		}
 		var err bare.Errno
-		if tool, err = proceed(p, p.Args, path, tools); err != 0 {
-			return notRun(p, unable, err, path)
+		if tool, err = proceed(p, before, path, tools); err != 0 {
+			return notRun(p, before, err, path)
 		}
 	}
 	return bare.Failed
 }
-
-// unableToRun is daemontools' words about a program that cannot be run.
-const unableToRun = "unable to run "
 
 // find is the tool with a name, or nil.
 func find(tools []*Tool, name string) *Tool {

@@ -18,7 +18,8 @@ var Nohup = execchain.Tool{
 Input from a terminal is ignored, and output to a terminal is appended to
 nohup.out, or to $HOME/nohup.out.
 `,
-	Run: nohup,
+	Run:    nohup,
+	NotRun: nohupNotRun,
 }
 
 // The exit codes of GNU's nohup. If POSIXLY_CORRECT is set, a failure of nohup itself is
@@ -39,10 +40,15 @@ type hangup struct {
 	input, output, errors, closed bool
 
 	unheard bare.Errno // why standard error has not taken a message, or 0
+	saved   int        // what standard error was; negative if that could not be kept
 }
 
+// hung is the hangup of the last nohup, for nohupNotRun.
+var hung hangup
+
 func nohup(p *bare.Process) bare.Exit {
-	h := hangup{name: bare.Keep(p.Args.At(0)), failed: nohupFailed}
+	hung = hangup{name: bare.Keep(p.Args.At(0)), failed: nohupFailed, saved: 2}
+	h := &hung
 	if _, posix := p.Env.Get("POSIXLY_CORRECT"); posix {
 		h.failed = nohupPosix
 	}
@@ -59,7 +65,7 @@ func nohup(p *bare.Process) bare.Exit {
 		return h.misused("missing operand", "", "")
 	}
 
-	saved, exit := h.redirect(p)
+	exit := h.redirect(p)
 	switch {
 	case exit != bare.Continue:
 		return exit
@@ -67,28 +73,26 @@ func nohup(p *bare.Process) bare.Exit {
 		return h.failed
 	}
 	bare.IgnoreSignal(int(unix.SIGHUP))
-	if execchain.IsOwn(command.At(0)) {
-		if saved > 2 {
-			bare.Close(saved)
-		}
-		return p.Run(command)
-	}
-	exit, why := nohupMissing, execOrShell(p, command)
-	if why != unix.ENOENT {
-		exit = nohupDenied
-	}
-	if bare.Replace(2, saved) == 0 {
-		h.sayErrno(why, "failed to run command ", quoted(command.At(0)))
-	}
-	if h.unheard != 0 {
-		return h.failed
-	}
-	return exit
+	return p.Run(command)
 }
 
-// redirect takes the terminals away from the standard descriptors, and says so. It returns a
-// descriptor for a message of a command that cannot be run: what standard error was.
-func (h *hangup) redirect(p *bare.Process) (saved int, exit bare.Exit) {
+// nohupNotRun says why the command cannot be run, to whoever reads what standard error was.
+func nohupNotRun(p *bare.Process, why bare.Errno) bare.Exit {
+	h := &hung
+	if bare.Replace(2, h.saved) == 0 {
+		h.sayErrno(why, "failed to run command ", quoted(p.Args.At(0)))
+	}
+	switch {
+	case h.unheard != 0:
+		return h.failed
+	case why == unix.ENOENT:
+		return nohupMissing
+	}
+	return nohupDenied
+}
+
+// redirect takes the terminals away from the standard descriptors, and says so.
+func (h *hangup) redirect(p *bare.Process) bare.Exit {
 	h.input, _ = bare.IsTerminal(0)
 	output, why := bare.IsTerminal(1)
 	h.output, h.closed = output, why == unix.EBADF
@@ -98,7 +102,7 @@ func (h *hangup) redirect(p *bare.Process) (saved int, exit bare.Exit) {
 		// Standard input is open for writing only, so that the command finds an error where
 		// it reads, and no end.
 		if _, err := openAs(0, "/dev/null", unix.O_WRONLY, 0); err != 0 {
-			return 0, h.fatal(err, "failed to render standard input unusable")
+			return h.fatal(err, "failed to render standard input unusable")
 		}
 		if !h.output && !h.errors {
 			h.noteUnheard(bare.Say(h.name.String(), ": ignoring input"))
@@ -106,26 +110,29 @@ func (h *hangup) redirect(p *bare.Process) (saved int, exit bare.Exit) {
 	}
 	out := 1
 	if h.output || h.errors && h.closed {
-		if out, exit = h.openOutput(p); exit != bare.Continue {
-			return 0, exit
+		fd, exit := h.openOutput(p)
+		if exit != bare.Continue {
+			return exit
 		}
+		out = fd
 	}
 	if !h.errors {
-		return 2, bare.Continue
+		return bare.Continue
 	}
-	if saved, why = bare.CopyAbove(2, 3); why != 0 {
-		saved = -1 // the message will be missing, and nothing else
+	if h.saved, why = bare.CopyAbove(2, 3); why != 0 {
+		h.saved = -1 // the message will be missing, and nothing else
 	}
+	p.KeepUntilExec(h.saved)
 	if !h.output {
 		h.say("redirecting stderr to stdout", "")
 	}
 	if err := bare.Replace(2, out); err != 0 {
-		return 0, h.fatal(err, "failed to redirect standard error")
+		return h.fatal(err, "failed to redirect standard error")
 	}
 	if h.closed {
 		bare.Close(out)
 	}
-	return saved, bare.Continue
+	return bare.Continue
 }
 
 // openOutput opens the file for the output, for its owner alone whatever the umask is. The
@@ -215,37 +222,4 @@ func under(dir, file string) string {
 	}
 	b.Append(file)
 	return b.String()
-}
-
-// execOrShell execs a command as execvp(3) of the C library does, and returns only if that
-// fails. Unlike a chain, execvp goes on with the next folder where a folder of PATH is none,
-// and has a shell run a script that does not say what runs it.
-func execOrShell(p *bare.Process, command bare.Words) (why bare.Errno) {
-	if command.At(0) == "" {
-		return unix.ENOENT
-	}
-	denied := false
-	for s := execchain.Look(p, command.At(0)); s.Next(); {
-		why = bare.Execve(s.Candidate(), command, &p.Env)
-		switch why {
-		case unix.ENOEXEC:
-			var script bare.Buffer // a candidate is not valid for long
-			script.Append(s.Candidate())
-			shell, ok := command.From(1).Behind("/bin/sh", script.String())
-			if !ok {
-				return unix.ENOMEM
-			}
-			return bare.Execve("/bin/sh", shell, &p.Env)
-		case unix.EACCES:
-			denied = true
-		case unix.ENOENT, unix.ESTALE, unix.ENOTDIR, unix.ENODEV, unix.ETIMEDOUT:
-		default:
-			return why
-		}
-		s.Failed(unix.ENOENT) // the search goes on
-	}
-	if denied {
-		return unix.EACCES
-	}
-	return why
 }
