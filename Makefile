@@ -10,9 +10,10 @@ PREFIX  = /usr/local
 DESTDIR =
 GO      = go
 
-# The entry point that runs before the Go runtime, see internal/boot. With the tag bare, what
-# would run under the runtime is left out, see internal/hosted.
-LDFLAGS = -s -w -E=_rt0_catena
+# The entry point that runs before the Go runtime, see internal/boot. The address of the text puts
+# all that bare code touches behind one multiple of 2 MiB, so that a process needs one page table
+# for it. With the tag bare, what would run under the runtime is left out, see internal/hosted.
+LDFLAGS = -s -w -E=_rt0_catena -T=0x591000
 TAGS    = bare
 
 # Tools with the names of common commands. catena knows them, and no file gets such a name.

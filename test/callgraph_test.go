@@ -28,16 +28,12 @@ import (
 // calls with what they consist of, and the decoding of UTF-8, which is pure code
 // over constant tables.
 var walked = regexp.MustCompile(`^(_rt0_catena$|main\.|catena/|type:\.eq\.` +
-	`|golang\.org/x/sys/unix\.RawSyscall(6|NoError)?$` +
-	`|syscall\.RawSyscall6?$` +
-	`|internal/runtime/syscall/linux\.Syscall6$` +
 	`|unicode/utf8\.)`)
 
 // knownLeaves are the functions of the runtime that compiled code calls unasked and
 // that work without it. The walk ends at them.
 var knownLeaves = map[string]string{
 	"runtime.memmove":              "copy, and assignments of large values: only moves bytes",
-	"runtime.memequal":             "comparisons of strings and structs: only reads bytes",
 	"runtime.memclrNoHeapPointers": "zeroing: only writes bytes",
 	"runtime.duffcopy":             "copies of middling values: a run of moves",
 	"runtime.duffzero":             "zeroing of middling values: a run of moves",

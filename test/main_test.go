@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -67,11 +68,14 @@ func commandsOf(areBare bool) (names []string) {
 func inCmd(names []string) string { return "./cmd/" + strings.Join(names, " ./cmd/") }
 
 // build compiles a package of the project into a file, or several into a folder. Entry
-// builds start before the runtime, as the Makefile's do; env is added to the environment.
+// builds start before the runtime, with the flags of the Makefile but for the symbols; env is added to the environment.
 func build(out, packages string, entry bool, env ...string) {
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-o", out}
 	if entry {
-		args = append(args, "-tags=bare", "-ldflags=-E=_rt0_catena")
+		makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+		must(err)
+		flags := regexp.MustCompile(`(?m)^LDFLAGS = -s -w (.*)`).FindSubmatch(makefile)
+		args = append(args, "-tags=bare", "-ldflags="+string(flags[1]))
 	}
 	cmd := exec.Command("go", append(args, strings.Fields(packages)...)...)
 	cmd.Dir = root

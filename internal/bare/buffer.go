@@ -87,7 +87,7 @@ func (b *Buffer) reserve(n int) bool {
 		return false
 	}
 	if b.cap > chunkSize {
-		addr, _, err := unix.RawSyscall6(unix.SYS_MREMAP, b.at, uintptr(b.cap), uintptr(size), unix.MREMAP_MAYMOVE, 0, 0)
+		addr, _, err := rawSyscall6(unix.SYS_MREMAP, b.at, uintptr(b.cap), uintptr(size), unix.MREMAP_MAYMOVE, 0, 0)
 		if err != 0 {
 			return false
 		}

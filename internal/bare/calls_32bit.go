@@ -19,7 +19,7 @@ const (
 // WriteAt writes p at an offset. To write a part of p only is an error. pwrite64(2) takes
 // its offset in registers that differ between 32-bit machines, so this seeks and writes.
 func WriteAt(fd int, p []byte, offset int64) Errno {
-	if _, _, err := unix.RawSyscall(unix.SYS_LSEEK, uintptr(fd), uintptr(offset), unix.SEEK_SET); err != 0 {
+	if _, _, err := rawSyscall(unix.SYS_LSEEK, uintptr(fd), uintptr(offset), unix.SEEK_SET); err != 0 {
 		return err
 	}
 	return Write(fd, p)
@@ -31,13 +31,13 @@ func Truncate(fd int, size int64) Errno {
 	if size != int64(uintptr(size)) {
 		return unix.EFBIG
 	}
-	_, _, err := unix.RawSyscall(unix.SYS_FTRUNCATE, uintptr(fd), uintptr(size), 0)
+	_, _, err := rawSyscall(unix.SYS_FTRUNCATE, uintptr(fd), uintptr(size), 0)
 	return err
 }
 
 // ReadAt reads into p from an offset: it seeks and reads.
 func ReadAt(fd int, p []byte, offset int64) (n int, err Errno) {
-	if _, _, err := unix.RawSyscall(unix.SYS_LSEEK, uintptr(fd), uintptr(offset), unix.SEEK_SET); err != 0 {
+	if _, _, err := rawSyscall(unix.SYS_LSEEK, uintptr(fd), uintptr(offset), unix.SEEK_SET); err != 0 {
 		return 0, err
 	}
 	return Read(fd, p)

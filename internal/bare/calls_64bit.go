@@ -21,7 +21,7 @@ const (
 
 // WriteAt writes p at an offset in one call. To write a part of p only is an error.
 func WriteAt(fd int, p []byte, offset int64) Errno {
-	n, _, err := unix.RawSyscall6(unix.SYS_PWRITE64, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(offset), 0, 0)
+	n, _, err := rawSyscall6(unix.SYS_PWRITE64, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(offset), 0, 0)
 	if err == 0 && int(n) < len(p) {
 		return unix.ENOSPC
 	}
@@ -30,12 +30,12 @@ func WriteAt(fd int, p []byte, offset int64) Errno {
 
 // Truncate sets the size of an open file in bytes.
 func Truncate(fd int, size int64) Errno {
-	_, _, err := unix.RawSyscall(unix.SYS_FTRUNCATE, uintptr(fd), uintptr(size), 0)
+	_, _, err := rawSyscall(unix.SYS_FTRUNCATE, uintptr(fd), uintptr(size), 0)
 	return err
 }
 
 // ReadAt reads into p from an offset in one call.
 func ReadAt(fd int, p []byte, offset int64) (n int, err Errno) {
-	r, _, err := unix.RawSyscall6(unix.SYS_PREAD64, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(offset), 0, 0)
+	r, _, err := rawSyscall6(unix.SYS_PREAD64, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(offset), 0, 0)
 	return int(r), named(err, noPread)
 }

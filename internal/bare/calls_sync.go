@@ -7,5 +7,5 @@ import "golang.org/x/sys/unix"
 // BeginWriting begins to write n bytes of an open file to the disk, and does not wait.
 func BeginWriting(fd int, offset, n int64) {
 	const begin = 2 // SYNC_FILE_RANGE_WRITE
-	unix.RawSyscall6(unix.SYS_SYNC_FILE_RANGE, uintptr(fd), uintptr(offset), uintptr(n), begin, 0, 0)
+	rawSyscall6(unix.SYS_SYNC_FILE_RANGE, uintptr(fd), uintptr(offset), uintptr(n), begin, 0, 0)
 }

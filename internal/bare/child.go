@@ -20,9 +20,9 @@ func fork(signal uintptr) (pid int, err Errno) {
 	if UnderRuntime() {
 		return -1, unix.ENOSYS
 	}
-	r, _, err := unix.RawSyscall6(unix.SYS_CLONE, signal, 0, 0, 0, 0, 0)
+	r, _, err := rawSyscall6(unix.SYS_CLONE, signal, 0, 0, 0, 0, 0)
 	if err == unix.EINVAL && signal == 0 { // qemu-user knows no signal but SIGCHLD
-		r, _, err = unix.RawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
+		r, _, err = rawSyscall6(unix.SYS_CLONE, uintptr(unix.SIGCHLD), 0, 0, 0, 0, 0)
 	}
 	return int(r), named(err, noClone)
 }
@@ -78,7 +78,7 @@ func startHelper(paths []string, argv Words, env *Environment, stdout int) (pid 
 // Wait waits for a child to end, even for one that sends no SIGCHLD.
 func Wait(pid int) (status unix.WaitStatus, err Errno) {
 	for {
-		_, _, err := unix.RawSyscall6(unix.SYS_WAIT4, uintptr(pid), uintptr(unsafe.Pointer(&status)), unix.WALL, 0, 0, 0)
+		_, _, err := rawSyscall6(unix.SYS_WAIT4, uintptr(pid), uintptr(unsafe.Pointer(&status)), unix.WALL, 0, 0, 0)
 		if err != unix.EINTR {
 			return status, named(err, noWait4)
 		}
@@ -91,7 +91,7 @@ const AnyChild = -1
 // Reap reaps a child that has ended: the one given, or AnyChild. If pid is 0, none has
 // ended yet. If err is ECHILD, there is no such child.
 func Reap(child int) (pid int, status unix.WaitStatus, err Errno) {
-	r, _, err := unix.RawSyscall6(unix.SYS_WAIT4, uintptr(child), uintptr(unsafe.Pointer(&status)), unix.WNOHANG, 0, 0, 0)
+	r, _, err := rawSyscall6(unix.SYS_WAIT4, uintptr(child), uintptr(unsafe.Pointer(&status)), unix.WNOHANG, 0, 0, 0)
 	return int(r), status, named(err, noWait4)
 }
 
@@ -99,20 +99,20 @@ func Reap(child int) (pid int, status unix.WaitStatus, err Errno) {
 // a child is reaped, no other process gets its pid.
 func IsChild(pid int) bool {
 	const pPID = 1 // P_PID
-	_, _, err := unix.RawSyscall6(unix.SYS_WAITID, pPID, uintptr(pid), 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, 0, 0)
+	_, _, err := rawSyscall6(unix.SYS_WAITID, pPID, uintptr(pid), 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, 0, 0)
 	return err == 0
 }
 
 // HasChildren reports whether this process has children.
 func HasChildren() bool {
 	const pALL = 0 // P_ALL
-	_, _, err := unix.RawSyscall6(unix.SYS_WAITID, pALL, 0, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, 0, 0)
+	_, _, err := rawSyscall6(unix.SYS_WAITID, pALL, 0, 0, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, 0, 0)
 	return err == 0
 }
 
 // BecomeSubreaper makes this process the parent of every descendant whose own parent dies.
 func BecomeSubreaper() Errno {
-	_, _, err := unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0)
+	_, _, err := rawSyscall6(unix.SYS_PRCTL, unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0, 0)
 	return err
 }
 

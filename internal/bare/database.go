@@ -100,7 +100,7 @@ const (
 )
 
 func (w wanted) is(name string, uid uint32) bool {
-	return w.by == byFirst || w.by == byUID && uid == w.uid || w.by == byName && name == w.name
+	return w.by == byFirst || w.by == byUID && uid == w.uid || w.by == byName && Equal(name, w.name)
 }
 
 // readPasswd looks for an account in the format of passwd(5),
@@ -177,7 +177,7 @@ func (r *reader) readMemberships(list *Buffer, user string) Errno {
 		gid, end, ok := r.groupHead(&name, &room)
 		for more := ok && end == ':'; more; more = end == ',' {
 			end = r.field(&room, ',')
-			if end != 0 && skipBlanks(room.String()) == user && !addGroup(list, gid) {
+			if end != 0 && Equal(skipBlanks(room.String()), user) && !addGroup(list, gid) {
 				return unix.ENOMEM
 			}
 		}

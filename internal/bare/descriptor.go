@@ -6,7 +6,7 @@ import "golang.org/x/sys/unix"
 
 // Dup duplicates a descriptor to the lowest free number.
 func Dup(fd int) (int, Errno) {
-	r, _, err := unix.RawSyscall(unix.SYS_DUP, uintptr(fd), 0, 0)
+	r, _, err := rawSyscall(unix.SYS_DUP, uintptr(fd), 0, 0)
 	return int(r), named(err, noDup)
 }
 
@@ -16,7 +16,7 @@ func DupTo(fd, number int) Errno {
 }
 
 func dupTo(fd, number, flags int) Errno {
-	_, _, err := unix.RawSyscall(unix.SYS_DUP3, uintptr(fd), uintptr(number), uintptr(flags))
+	_, _, err := rawSyscall(unix.SYS_DUP3, uintptr(fd), uintptr(number), uintptr(flags))
 	if !isRefusal(err) {
 		return err
 	}
@@ -25,7 +25,7 @@ func dupTo(fd, number, flags int) Errno {
 		how = unix.F_DUPFD_CLOEXEC
 	}
 	Close(number) // then number is the lowest that is free from there on
-	_, _, err = unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), how, uintptr(number))
+	_, _, err = rawSyscall(unix.SYS_FCNTL, uintptr(fd), how, uintptr(number))
 	return named(err, noDup3)
 }
 
@@ -42,13 +42,13 @@ func MoveUp(fd int) (int, Errno) {
 // DupAbove duplicates a descriptor to the lowest free number from low on. The new one stays
 // open on exec.
 func DupAbove(fd, low int) (int, Errno) {
-	r, _, err := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD, uintptr(low))
+	r, _, err := rawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD, uintptr(low))
 	return int(r), err
 }
 
 // CopyAbove is DupAbove, but the new descriptor is closed on exec.
 func CopyAbove(fd, low int) (int, Errno) {
-	r, _, err := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD_CLOEXEC, uintptr(low))
+	r, _, err := rawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_DUPFD_CLOEXEC, uintptr(low))
 	return int(r), err
 }
 
@@ -59,7 +59,7 @@ func Replace(number, fd int) (err Errno) {
 	case fd < 0:
 		Close(number)
 	case fd == number:
-		_, _, err = unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFD, 0)
+		_, _, err = rawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFD, 0)
 	default:
 		err = dupTo(fd, number, 0)
 	}
@@ -70,9 +70,9 @@ func Replace(number, fd int) (err Errno) {
 // Before Linux 5.9 it only makes that table, which has copies of all descriptors.
 func CloseFrom(fd int) Errno {
 	const last = 1<<32 - 1
-	_, _, err := unix.RawSyscall(unix.SYS_CLOSE_RANGE, uintptr(fd), last, unix.CLOSE_RANGE_UNSHARE)
+	_, _, err := rawSyscall(unix.SYS_CLOSE_RANGE, uintptr(fd), last, unix.CLOSE_RANGE_UNSHARE)
 	if err != 0 {
-		_, _, err = unix.RawSyscall(unix.SYS_UNSHARE, unix.CLONE_FILES, 0, 0)
+		_, _, err = rawSyscall(unix.SYS_UNSHARE, unix.CLONE_FILES, 0, 0)
 	}
 	return named(err, noUnshare)
 }
@@ -110,7 +110,7 @@ func LastDescriptor() (last int, ok bool) {
 // read or written.
 func OccupyStandard() Errno {
 	for fd := range 3 {
-		if _, _, err := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_GETFD, 0); err != unix.EBADF {
+		if _, _, err := rawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_GETFD, 0); err != unix.EBADF {
 			continue
 		}
 		_, err := Open("/dev/null", unix.O_RDWR|unix.O_CLOEXEC, 0)
@@ -126,24 +126,24 @@ func OccupyStandard() Errno {
 
 // SetBlocking makes reads and writes of an open file wait.
 func SetBlocking(fd int) Errno {
-	_, _, err := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFL, 0)
+	_, _, err := rawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFL, 0)
 	return named(err, noFcntl)
 }
 
 // WaitsNot reports whether an open file is non-blocking: reads and writes of it do not
 // wait.
 func WaitsNot(fd int) bool {
-	flags, _, err := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_GETFL, 0)
+	flags, _, err := rawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_GETFL, 0)
 	return err == 0 && flags&unix.O_NONBLOCK != 0
 }
 
 // SetWaiting says whether reads and writes of an open file wait, and keeps its other flags.
 func SetWaiting(fd int, waits bool) Errno {
-	flags, _, err := unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_GETFL, 0)
+	flags, _, err := rawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_GETFL, 0)
 	if err != 0 || flags&unix.O_NONBLOCK == 0 == waits {
 		return named(err, noFcntl)
 	}
-	_, _, err = unix.RawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFL, flags^unix.O_NONBLOCK)
+	_, _, err = rawSyscall(unix.SYS_FCNTL, uintptr(fd), unix.F_SETFL, flags^unix.O_NONBLOCK)
 	return named(err, noFcntl)
 }
 

@@ -35,7 +35,7 @@ func Mkdir(dir int, path string, mode uint32) Errno {
 	if err != 0 {
 		return err
 	}
-	_, _, err = unix.RawSyscall(unix.SYS_MKDIRAT, uintptr(dir), at, uintptr(mode))
+	_, _, err = rawSyscall(unix.SYS_MKDIRAT, uintptr(dir), at, uintptr(mode))
 	return err
 }
 
@@ -45,7 +45,7 @@ func Mkfifo(dir int, path string, mode uint32) Errno {
 	if err != 0 {
 		return err
 	}
-	_, _, err = unix.RawSyscall6(unix.SYS_MKNODAT, uintptr(dir), at, unix.S_IFIFO|uintptr(mode), 0, 0, 0)
+	_, _, err = rawSyscall6(unix.SYS_MKNODAT, uintptr(dir), at, unix.S_IFIFO|uintptr(mode), 0, 0, 0)
 	return err
 }
 
@@ -55,7 +55,7 @@ func Rmdir(dir int, path string) Errno {
 	if err != 0 {
 		return err
 	}
-	_, _, err = unix.RawSyscall(unix.SYS_UNLINKAT, uintptr(dir), at, unix.AT_REMOVEDIR)
+	_, _, err = rawSyscall(unix.SYS_UNLINKAT, uintptr(dir), at, unix.AT_REMOVEDIR)
 	return err
 }
 
@@ -65,7 +65,7 @@ func Unlink(dir int, path string) Errno {
 	if err != 0 {
 		return err
 	}
-	_, _, err = unix.RawSyscall(unix.SYS_UNLINKAT, uintptr(dir), at, 0)
+	_, _, err = rawSyscall(unix.SYS_UNLINKAT, uintptr(dir), at, 0)
 	return err
 }
 
@@ -76,7 +76,7 @@ func Readlink(dir int, path string, into []byte) (target string, err Errno) {
 	if err != 0 {
 		return "", err
 	}
-	n, _, err := unix.RawSyscall6(unix.SYS_READLINKAT, uintptr(dir), at, uintptr(unsafe.Pointer(unsafe.SliceData(into))), uintptr(len(into)), 0, 0)
+	n, _, err := rawSyscall6(unix.SYS_READLINKAT, uintptr(dir), at, uintptr(unsafe.Pointer(unsafe.SliceData(into))), uintptr(len(into)), 0, 0)
 	if err != 0 {
 		return "", err
 	}
@@ -136,7 +136,7 @@ func (d *Directory) Next() (name string, err Errno) {
 				return "", unix.ENOMEM
 			}
 		}
-		n, _, err := unix.RawSyscall(unix.SYS_GETDENTS64, uintptr(d.fd), directoryEntries, room)
+		n, _, err := rawSyscall(unix.SYS_GETDENTS64, uintptr(d.fd), directoryEntries, room)
 		if err == unix.ENOENT {
 			return "", 0 // the directory has been removed; readdir(3) sees no error
 		}
@@ -160,7 +160,7 @@ func Chdir(path string) Errno {
 	if err != 0 {
 		return err
 	}
-	_, _, err = unix.RawSyscall(unix.SYS_CHDIR, at, 0, 0)
+	_, _, err = rawSyscall(unix.SYS_CHDIR, at, 0, 0)
 	return named(err, noChdir)
 }
 
@@ -170,13 +170,13 @@ func Chroot(path string) Errno {
 	if err != 0 {
 		return err
 	}
-	_, _, err = unix.RawSyscall(unix.SYS_CHROOT, at, 0, 0)
+	_, _, err = rawSyscall(unix.SYS_CHROOT, at, 0, 0)
 	return err
 }
 
 // Fchdir makes an open directory the working directory.
 func Fchdir(fd int) Errno {
-	_, _, err := unix.RawSyscall(unix.SYS_FCHDIR, uintptr(fd), 0, 0)
+	_, _, err := rawSyscall(unix.SYS_FCHDIR, uintptr(fd), 0, 0)
 	return named(err, noFchdir)
 }
 
@@ -187,7 +187,7 @@ func WorkingDirectory() (path Text, ok bool) {
 	if !ok {
 		return path, false
 	}
-	n, _, err := unix.RawSyscall(unix.SYS_GETCWD, at, unix.PathMax, 0)
+	n, _, err := rawSyscall(unix.SYS_GETCWD, at, unix.PathMax, 0)
 	if err != 0 || n < 2 || bytesAt(at, 1)[0] != '/' {
 		return path, false
 	}

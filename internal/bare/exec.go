@@ -13,7 +13,7 @@ func Execve(path string, argv Words, env *Environment) Errno {
 	if err != 0 {
 		return err
 	}
-	_, _, err = unix.RawSyscall(unix.SYS_EXECVE, at, argv.at, env.Vector())
+	_, _, err = rawSyscall(unix.SYS_EXECVE, at, argv.at, env.Vector())
 	return err
 }
 
@@ -26,9 +26,9 @@ func Executable(path string) bool {
 func access(dir int, file string) Errno {
 	at, err := cpath(file)
 	if err == 0 {
-		_, _, err = unix.RawSyscall6(unix.SYS_FACCESSAT2, uintptr(dir), at, unix.X_OK, unix.AT_EACCESS, 0, 0)
+		_, _, err = rawSyscall6(unix.SYS_FACCESSAT2, uintptr(dir), at, unix.X_OK, unix.AT_EACCESS, 0, 0)
 		if isRefusal(err) { // the older call looks at the real ids, which mostly are the effective ones
-			_, _, err = unix.RawSyscall(unix.SYS_FACCESSAT, uintptr(dir), at, unix.X_OK)
+			_, _, err = rawSyscall(unix.SYS_FACCESSAT, uintptr(dir), at, unix.X_OK)
 		}
 	}
 	return err
@@ -38,14 +38,14 @@ func access(dir int, file string) Errno {
 func SetName(name string) {
 	at, err := cpath(name)
 	if err == 0 {
-		unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_NAME, at, 0, 0, 0, 0)
+		rawSyscall6(unix.SYS_PRCTL, unix.PR_SET_NAME, at, 0, 0, 0, 0)
 	}
 }
 
 // Quit ends the process.
 func Quit(code Exit) {
 	for {
-		unix.RawSyscall(unix.SYS_EXIT_GROUP, uintptr(code), 0, 0)
-		unix.RawSyscall(unix.SYS_EXIT, uintptr(code), 0, 0) // if exit_group is refused
+		rawSyscall(unix.SYS_EXIT_GROUP, uintptr(code), 0, 0)
+		rawSyscall(unix.SYS_EXIT, uintptr(code), 0, 0) // if exit_group is refused
 	}
 }

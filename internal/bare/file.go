@@ -24,7 +24,7 @@ func OpenAt(dir int, path string, flags int, mode uint32) (fd int, err Errno) {
 	if err != 0 {
 		return -1, err
 	}
-	r, _, err := unix.RawSyscall6(unix.SYS_OPENAT, uintptr(dir), at, uintptr(flags|unix.O_NOCTTY|unix.O_LARGEFILE), uintptr(mode), 0, 0)
+	r, _, err := rawSyscall6(unix.SYS_OPENAT, uintptr(dir), at, uintptr(flags|unix.O_NOCTTY|unix.O_LARGEFILE), uintptr(mode), 0, 0)
 	if err != 0 {
 		return -1, err
 	}
@@ -48,11 +48,11 @@ func Reopen(fd, flags int) (again int, err Errno) {
 // Close closes a descriptor.
 //
 //go:noinline
-func Close(fd int) { unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
+func Close(fd int) { rawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0) }
 
 // CloseOpen is Close for a descriptor that may not be open, which is an error.
 func CloseOpen(fd int) Errno {
-	_, _, err := unix.RawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
+	_, _, err := rawSyscall(unix.SYS_CLOSE, uintptr(fd), 0, 0)
 	return err
 }
 
@@ -60,7 +60,7 @@ func CloseOpen(fd int) Errno {
 // of the file.
 func Read(fd int, p []byte) (n int, err Errno) {
 	for {
-		r, _, err := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		r, _, err := rawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
 		if err != unix.EINTR {
 			return int(r), named(err, noRead)
 		}
@@ -71,7 +71,7 @@ func Read(fd int, p []byte) (n int, err Errno) {
 // error is ENOSPC.
 func Write(fd int, p []byte) Errno {
 	for len(p) > 0 {
-		n, _, err := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		n, _, err := rawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
 		switch {
 		case err == unix.EINTR:
 		case err != 0:
@@ -89,7 +89,7 @@ func Write(fd int, p []byte) Errno {
 // again if a signal came first.
 func WriteSome(fd int, p []byte) (n int, err Errno) {
 	for {
-		r, _, err := unix.RawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
+		r, _, err := rawSyscall(unix.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
 		if err != unix.EINTR {
 			return int(r), namedWrite(err, deniedWrite, noWrite)
 		}
@@ -99,7 +99,7 @@ func WriteSome(fd int, p []byte) (n int, err Errno) {
 // Fsync writes an open file, or directory, to disk.
 func Fsync(fd int) Errno {
 	for {
-		_, _, err := unix.RawSyscall(unix.SYS_FSYNC, uintptr(fd), 0, 0)
+		_, _, err := rawSyscall(unix.SYS_FSYNC, uintptr(fd), 0, 0)
 		if err != unix.EINTR {
 			return named(err, noFsync)
 		}
@@ -109,6 +109,6 @@ func Fsync(fd int) Errno {
 // Umask sets the mode bits that new files do not get, and returns those that they did not get
 // before.
 func Umask(mask int) (was int) {
-	r, _, _ := unix.RawSyscall(unix.SYS_UMASK, uintptr(mask), 0, 0)
+	r, _, _ := rawSyscall(unix.SYS_UMASK, uintptr(mask), 0, 0)
 	return int(r)
 }

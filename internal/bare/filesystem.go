@@ -28,7 +28,7 @@ func IsLocalDirectory(dir int) bool {
 	}
 	var fs unix.Statfs_t
 	if wordSize == 8 {
-		unix.RawSyscall(unix.SYS_FSTATFS, uintptr(dir), uintptr(unsafe.Pointer(&fs)), 0)
+		rawSyscall(unix.SYS_FSTATFS, uintptr(dir), uintptr(unsafe.Pointer(&fs)), 0)
 	}
 	return isLocalKind(uint32(fs.Type))
 }
@@ -45,10 +45,10 @@ func isLocalKind(this uint32) bool {
 // statfs is statfs(2). On 32-bit machines the call takes the size of the result as well.
 func statfs(path uintptr, fs *unix.Statfs_t) Errno {
 	if wordSize == 4 {
-		_, _, err := unix.RawSyscall(sysStatfs, path, unsafe.Sizeof(*fs), uintptr(unsafe.Pointer(fs)))
+		_, _, err := rawSyscall(sysStatfs, path, unsafe.Sizeof(*fs), uintptr(unsafe.Pointer(fs)))
 		return err
 	}
-	_, _, err := unix.RawSyscall(sysStatfs, path, uintptr(unsafe.Pointer(fs)), 0)
+	_, _, err := rawSyscall(sysStatfs, path, uintptr(unsafe.Pointer(fs)), 0)
 	return err
 }
 
@@ -73,7 +73,7 @@ func isNoexec(fd int) bool {
 	const noexec = 8 // ST_NOEXEC
 	var s unix.Statfs_t
 	if wordSize == 8 {
-		unix.RawSyscall(unix.SYS_FSTATFS, uintptr(fd), uintptr(unsafe.Pointer(&s)), 0)
+		rawSyscall(unix.SYS_FSTATFS, uintptr(fd), uintptr(unsafe.Pointer(&s)), 0)
 	}
 	return s.Flags&noexec != 0
 }

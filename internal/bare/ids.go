@@ -14,26 +14,26 @@ import (
 
 // Setgroups sets the supplementary groups.
 func Setgroups(gids []uint32) Errno {
-	_, _, err := unix.RawSyscall(sysSetgroups, uintptr(len(gids)), uintptr(unsafe.Pointer(unsafe.SliceData(gids))), 0)
+	_, _, err := rawSyscall(sysSetgroups, uintptr(len(gids)), uintptr(unsafe.Pointer(unsafe.SliceData(gids))), 0)
 	return err
 }
 
 // Setgid sets the group id. For root it sets the real, the effective and the saved one.
 func Setgid(gid uint32) Errno {
-	_, _, err := unix.RawSyscall(sysSetgid, uintptr(gid), 0, 0)
+	_, _, err := rawSyscall(sysSetgid, uintptr(gid), 0, 0)
 	return err
 }
 
 // Geteuid is the effective user id.
 func Geteuid() uint32 {
-	r, _, _ := unix.RawSyscall(sysGeteuid, 0, 0, 0)
+	r, _, _ := rawSyscall(sysGeteuid, 0, 0, 0)
 	return uint32(r)
 }
 
 // Setuid sets the user id. For root it sets the real, the effective and the saved one.
 func Setuid(uid uint32) Errno {
 	was := Geteuid()
-	_, _, err := unix.RawSyscall(sysSetuid, uintptr(uid), 0, 0)
+	_, _, err := rawSyscall(sysSetuid, uintptr(uid), 0, 0)
 	newID.set, newID.stillRoot = true, was == 0 && uid == 0
 	return err
 }
@@ -58,7 +58,7 @@ func ExecIsNeeded(file string) bool {
 		return true
 	}
 	name := address("security.capability\x00")
-	_, _, err = unix.RawSyscall6(unix.SYS_GETXATTR, at, name, 0, 0, 0, 0)
+	_, _, err = rawSyscall6(unix.SYS_GETXATTR, at, name, 0, 0, 0, 0)
 	return err != unix.ENODATA && err != unix.EOPNOTSUPP
 }
 
@@ -74,7 +74,7 @@ func KeepsCapabilities() bool {
 
 func capabilities() (has [2]unix.CapUserData, err Errno) {
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
-	_, _, err = unix.RawSyscall(unix.SYS_CAPGET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&has)), 0)
+	_, _, err = rawSyscall(unix.SYS_CAPGET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&has)), 0)
 	return has, err
 }
 
@@ -89,7 +89,7 @@ func moreThanAmbient() bool {
 		if has[capability/32].Permitted&(1<<(capability%32)) == 0 {
 			continue
 		}
-		ambient, _, err := unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_IS_SET, capability, 0, 0, 0)
+		ambient, _, err := rawSyscall6(unix.SYS_PRCTL, unix.PR_CAP_AMBIENT, unix.PR_CAP_AMBIENT_IS_SET, capability, 0, 0, 0)
 		if err != 0 || ambient == 0 {
 			return true
 		}
@@ -110,7 +110,7 @@ func CheckExec() Errno {
 	argv := OneWord("/\x00")
 	at, err := cpath("/")
 	if err == 0 {
-		_, _, err = unix.RawSyscall6(unix.SYS_EXECVEAT, cwd, at, argv.at, 0, 0, 0)
+		_, _, err = rawSyscall6(unix.SYS_EXECVEAT, cwd, at, argv.at, 0, 0, 0)
 	}
 	if err == unix.EAGAIN {
 		return err

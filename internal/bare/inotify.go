@@ -9,7 +9,7 @@ import (
 // NewInotify returns a descriptor of inotify(7), closed on exec. It is readable when
 // something has happened that WatchFile was asked for.
 func NewInotify() (fd int, err Errno) {
-	r, _, err := unix.RawSyscall(unix.SYS_INOTIFY_INIT1, unix.IN_CLOEXEC|unix.IN_NONBLOCK, 0, 0)
+	r, _, err := rawSyscall(unix.SYS_INOTIFY_INIT1, unix.IN_CLOEXEC|unix.IN_NONBLOCK, 0, 0)
 	return int(r), named(err, noInotifyInit)
 }
 
@@ -20,13 +20,13 @@ func WatchFile(fd int, path string, events uint32) (which int32, err Errno) {
 	if err != 0 {
 		return 0, err
 	}
-	r, _, err := unix.RawSyscall(unix.SYS_INOTIFY_ADD_WATCH, uintptr(fd), at, uintptr(events|unix.IN_MASK_ADD))
+	r, _, err := rawSyscall(unix.SYS_INOTIFY_ADD_WATCH, uintptr(fd), at, uintptr(events|unix.IN_MASK_ADD))
 	return int32(r), named(err, noInotifyWatch)
 }
 
 // UnwatchFile ends the events of a file.
 func UnwatchFile(fd int, which int32) {
-	unix.RawSyscall(unix.SYS_INOTIFY_RM_WATCH, uintptr(fd), uintptr(which), 0)
+	rawSyscall(unix.SYS_INOTIFY_RM_WATCH, uintptr(fd), uintptr(which), 0)
 }
 
 // Changes are events of watched files.

@@ -7,7 +7,7 @@ import "golang.org/x/sys/unix"
 // Flock locks an open file as flock(2) does. It tries again if a signal came first.
 func Flock(fd, how int) Errno {
 	for {
-		_, _, err := unix.RawSyscall(unix.SYS_FLOCK, uintptr(fd), uintptr(how), 0)
+		_, _, err := rawSyscall(unix.SYS_FLOCK, uintptr(fd), uintptr(how), 0)
 		if err != unix.EINTR {
 			return named(err, noFlock)
 		}
@@ -55,8 +55,8 @@ func waitForLock(fd, how int, nanoseconds int64) bool {
 	}
 	if pid == 0 {
 		// The child must not outlive its parent, or it would hold the lock for nobody.
-		unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0, 0)
-		if now, _, _ := unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0); int(now) == parent {
+		rawSyscall6(unix.SYS_PRCTL, unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0, 0)
+		if now, _, _ := rawSyscall(unix.SYS_GETPPID, 0, 0, 0); int(now) == parent {
 			Flock(fd, how)
 		}
 		Quit(0)

@@ -15,8 +15,7 @@ import (
 // or execs.
 //
 // The linker sorts variables by size. The size of firstBlock puts it among the small
-// variables, so that it shares their pages and their page tables. TestIdlePagesAreOnTwoTables
-// looks.
+// variables, so that it shares their pages.
 const (
 	pageSize  = 4 << 10
 	firstSize = 4000
@@ -94,24 +93,24 @@ func Map(n int) (at uintptr, ok bool) { return mapped(n) }
 
 // MapShared is the address of the first n bytes of a file.
 func MapShared(fd, n int) (at uintptr, err Errno) {
-	at, _, err = unix.RawSyscall6(sysMmap, 0, uintptr(n), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED, uintptr(fd), 0)
+	at, _, err = rawSyscall6(sysMmap, 0, uintptr(n), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED, uintptr(fd), 0)
 	return at, err
 }
 
 // Unmap gives n bytes of MapShared or Map back.
-func Unmap(at uintptr, n int) { unix.RawSyscall(unix.SYS_MUNMAP, at, uintptr(n), 0) }
+func Unmap(at uintptr, n int) { rawSyscall(unix.SYS_MUNMAP, at, uintptr(n), 0) }
 
 // BytesAt is n bytes of memory from Map.
 func BytesAt(at uintptr, n int) []byte { return bytesAt(at, n) }
 
 // ReleasePages gives whole pages back to the kernel. They are zero from then on.
 func ReleasePages(at uintptr, n int) {
-	unix.RawSyscall(unix.SYS_MADVISE, at, uintptr(n), unix.MADV_DONTNEED)
+	rawSyscall(unix.SYS_MADVISE, at, uintptr(n), unix.MADV_DONTNEED)
 }
 
 // mapped asks the kernel for a mapping of n bytes.
 func mapped(n int) (uintptr, bool) {
-	addr, _, err := unix.RawSyscall6(sysMmap, 0, uintptr(n),
+	addr, _, err := rawSyscall6(sysMmap, 0, uintptr(n),
 		unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS, ^uintptr(0), 0)
 	return addr, err == 0
 }

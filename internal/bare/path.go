@@ -62,6 +62,6 @@ func twoPaths(call uintptr, dir int, from, to string, flags uintptr) Errno {
 	second := copy(room, from) + 1
 	room[second-1] = 0
 	room[second+copy(room[second:], to)] = 0
-	_, _, err := unix.RawSyscall6(call, uintptr(dir), at, uintptr(dir), at+uintptr(second), flags, 0)
+	_, _, err := rawSyscall6(call, uintptr(dir), at, uintptr(dir), at+uintptr(second), flags, 0)
 	return err
 }

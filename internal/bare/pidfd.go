@@ -11,13 +11,13 @@ import (
 
 // OpenProcess returns a pidfd of a process.
 func OpenProcess(pid int) (pidfd int, err Errno) {
-	r, _, err := unix.RawSyscall(unix.SYS_PIDFD_OPEN, uintptr(pid), 0, 0)
+	r, _, err := rawSyscall(unix.SYS_PIDFD_OPEN, uintptr(pid), 0, 0)
 	return int(r), named(err, NoPidfdOpen)
 }
 
 // Signal sends a signal through a pidfd, to that process and no other.
 func Signal(pidfd int, signal unix.Signal) Errno {
-	_, _, err := unix.RawSyscall6(unix.SYS_PIDFD_SEND_SIGNAL, uintptr(pidfd), uintptr(signal), 0, 0, 0, 0)
+	_, _, err := rawSyscall6(unix.SYS_PIDFD_SEND_SIGNAL, uintptr(pidfd), uintptr(signal), 0, 0, 0, 0)
 	return err
 }
 
@@ -38,7 +38,7 @@ func SignalProcess(pidfd, pid int, signal unix.Signal) Errno {
 // means that the kernel cannot, as before Linux 6.9.
 func SignalGroup(pidfd int, signal unix.Signal) Errno {
 	const toGroup = 1 << 2 // PIDFD_SIGNAL_PROCESS_GROUP
-	_, _, err := unix.RawSyscall6(unix.SYS_PIDFD_SEND_SIGNAL, uintptr(pidfd), uintptr(signal), 0, toGroup, 0, 0)
+	_, _, err := rawSyscall6(unix.SYS_PIDFD_SEND_SIGNAL, uintptr(pidfd), uintptr(signal), 0, toGroup, 0, 0)
 	return err
 }
 
@@ -47,7 +47,7 @@ func SignalGroup(pidfd int, signal unix.Signal) Errno {
 // known.
 func ExitStatus(pidfd int) (status unix.WaitStatus, known, later bool) {
 	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
-	_, _, err := unix.RawSyscall(unix.SYS_IOCTL, uintptr(pidfd), unix.PIDFD_GET_INFO, uintptr(unsafe.Pointer(&info)))
+	_, _, err := rawSyscall(unix.SYS_IOCTL, uintptr(pidfd), unix.PIDFD_GET_INFO, uintptr(unsafe.Pointer(&info)))
 	known = err == 0 && info.Mask&unix.PIDFD_INFO_EXIT != 0
 	return unix.WaitStatus(info.Exit_code), known, err == 0 && !known
 }
@@ -57,6 +57,6 @@ func ExitStatus(pidfd int) (status unix.WaitStatus, known, later bool) {
 func IsPidfs(pidfd int) bool {
 	const magic = 0x50494446 // PID_FS_MAGIC
 	var s unix.Statfs_t
-	_, _, err := unix.RawSyscall(unix.SYS_FSTATFS, uintptr(pidfd), uintptr(unsafe.Pointer(&s)), 0)
+	_, _, err := rawSyscall(unix.SYS_FSTATFS, uintptr(pidfd), uintptr(unsafe.Pointer(&s)), 0)
 	return err == 0 && s.Type == magic
 }

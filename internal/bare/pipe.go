@@ -11,13 +11,13 @@ import (
 // Pipe makes a pipe. The flags are those of pipe2(2).
 func Pipe(flags int) (r, w int, err Errno) {
 	var fds [2]int32
-	_, _, err = unix.RawSyscall(unix.SYS_PIPE2, uintptr(unsafe.Pointer(&fds)), uintptr(flags), 0)
+	_, _, err = rawSyscall(unix.SYS_PIPE2, uintptr(unsafe.Pointer(&fds)), uintptr(flags), 0)
 	return int(fds[0]), int(fds[1]), named(err, noPipe2)
 }
 
 // PipeSize is how many bytes a pipe has room for; 0 if it is no pipe.
 func PipeSize(pipe int) int {
-	n, _, err := unix.RawSyscall(unix.SYS_FCNTL, uintptr(pipe), unix.F_GETPIPE_SZ, 0)
+	n, _, err := rawSyscall(unix.SYS_FCNTL, uintptr(pipe), unix.F_GETPIPE_SZ, 0)
 	if err != 0 {
 		return 0
 	}
@@ -27,13 +27,13 @@ func PipeSize(pipe int) int {
 // SetPipeSize asks for room for n bytes in a pipe. The kernel refuses more than the account
 // may have in all its pipes, and less than what is in this pipe.
 func SetPipeSize(pipe, n int) Errno {
-	_, _, err := unix.RawSyscall(unix.SYS_FCNTL, uintptr(pipe), unix.F_SETPIPE_SZ, uintptr(n))
+	_, _, err := rawSyscall(unix.SYS_FCNTL, uintptr(pipe), unix.F_SETPIPE_SZ, uintptr(n))
 	return err
 }
 
 // Unread is how many bytes are in a pipe.
 func Unread(pipe int) (n int32) {
-	_, _, err := unix.RawSyscall(unix.SYS_IOCTL, uintptr(pipe), unix.TIOCINQ, uintptr(unsafe.Pointer(&n)))
+	_, _, err := rawSyscall(unix.SYS_IOCTL, uintptr(pipe), unix.TIOCINQ, uintptr(unsafe.Pointer(&n)))
 	if isRefusal(err) && WaitFor(pipe, 0) {
 		return 1 // at least
 	}
@@ -52,7 +52,7 @@ func HasWriter(fd int) bool {
 // and waits for none. 0 is the end of the pipe; EINVAL means that it is no pipe.
 func Tee(pipe, to, n int) (there int, err Errno) {
 	for {
-		r, _, err := unix.RawSyscall6(unix.SYS_TEE, uintptr(pipe), uintptr(to), uintptr(n), unix.SPLICE_F_NONBLOCK, 0, 0)
+		r, _, err := rawSyscall6(unix.SYS_TEE, uintptr(pipe), uintptr(to), uintptr(n), unix.SPLICE_F_NONBLOCK, 0, 0)
 		if err != unix.EINTR {
 			return int(r), named(err, noTee)
 		}
@@ -65,7 +65,7 @@ func Tee(pipe, to, n int) (there int, err Errno) {
 func ReadApart(fd int, first, rest uintptr, n int) (got int, err Errno) {
 	parts := [2]struct{ at, n uintptr }{{first, 1}, {rest, uintptr(n - 1)}}
 	for {
-		r, _, err := unix.RawSyscall(unix.SYS_READV, uintptr(fd), uintptr(unsafe.Pointer(&parts)), uintptr(min(n, len(parts))))
+		r, _, err := rawSyscall(unix.SYS_READV, uintptr(fd), uintptr(unsafe.Pointer(&parts)), uintptr(min(n, len(parts))))
 		if err != unix.EINTR {
 			return int(r), named(err, noReadv)
 		}

@@ -19,7 +19,7 @@ type Event struct {
 
 // NewPoll makes an epoll instance, closed on exec.
 func NewPoll() (Poll, Errno) {
-	fd, _, err := unix.RawSyscall(unix.SYS_EPOLL_CREATE1, unix.EPOLL_CLOEXEC, 0, 0)
+	fd, _, err := rawSyscall(unix.SYS_EPOLL_CREATE1, unix.EPOLL_CLOEXEC, 0, 0)
 	if err != 0 {
 		return Poll{-1}, named(err, noEpollCreate)
 	}
@@ -31,7 +31,7 @@ func NewPoll() (Poll, Errno) {
 // Add makes Wait report input on a descriptor, until that is closed.
 func (p Poll) Add(fd int, e Event) Errno {
 	event := unix.EpollEvent{Events: unix.EPOLLIN, Fd: e.Which, Pad: e.Kind}
-	_, _, err := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.fd), unix.EPOLL_CTL_ADD, uintptr(fd), uintptr(unsafe.Pointer(&event)), 0, 0)
+	_, _, err := rawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.fd), unix.EPOLL_CTL_ADD, uintptr(fd), uintptr(unsafe.Pointer(&event)), 0, 0)
 	return named(err, noEpollCtl)
 }
 
@@ -39,13 +39,13 @@ func (p Poll) Add(fd int, e Event) Errno {
 // end of a pidfd is that the process has been reaped, from Linux 6.9 on.
 func (p Poll) WaitForHangUp(fd int, e Event) {
 	event := unix.EpollEvent{Fd: e.Which, Pad: e.Kind}
-	unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.fd), unix.EPOLL_CTL_MOD, uintptr(fd), uintptr(unsafe.Pointer(&event)), 0, 0)
+	rawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.fd), unix.EPOLL_CTL_MOD, uintptr(fd), uintptr(unsafe.Pointer(&event)), 0, 0)
 }
 
 // Remove makes Wait report nothing of a descriptor any more. Closing the descriptor does
 // the same, but only once no child has a copy of it.
 func (p Poll) Remove(fd int) {
-	unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.fd), unix.EPOLL_CTL_DEL, uintptr(fd), 0, 0, 0)
+	rawSyscall6(unix.SYS_EPOLL_CTL, uintptr(p.fd), unix.EPOLL_CTL_DEL, uintptr(fd), 0, 0, 0)
 }
 
 var ready [64]unix.EpollEvent
@@ -62,14 +62,14 @@ func (p Poll) Wait(milliseconds int) int {
 }
 
 func (p Poll) wait(milliseconds int) (n int, err Errno) {
-	r, _, err := unix.RawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(&ready)), uintptr(len(ready)), uintptr(milliseconds), 0, 0)
+	r, _, err := rawSyscall6(unix.SYS_EPOLL_PWAIT, uintptr(p.fd), uintptr(unsafe.Pointer(&ready)), uintptr(len(ready)), uintptr(milliseconds), 0, 0)
 	if isRefusal(err) {
 		time := unix.NsecToTimespec(int64(milliseconds) * 1e6)
 		limit := &time
 		if milliseconds < 0 {
 			limit = nil
 		}
-		r, _, err = unix.RawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd), uintptr(unsafe.Pointer(&ready)), uintptr(len(ready)), uintptr(unsafe.Pointer(limit)), 0, 0)
+		r, _, err = rawSyscall6(unix.SYS_EPOLL_PWAIT2, uintptr(p.fd), uintptr(unsafe.Pointer(&ready)), uintptr(len(ready)), uintptr(unsafe.Pointer(limit)), 0, 0)
 	}
 	return int(r), named(err, noEpollWait)
 }
@@ -131,7 +131,7 @@ func WaitFor(fd int, milliseconds int64) bool {
 
 // waitForSome is ppoll(2) with pselect6(2) in reserve. Limit is nil for no limit.
 func waitForSome(poll []unix.PollFd, limit *unix.Timespec) Errno {
-	_, _, err := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(unsafe.SliceData(poll))), uintptr(len(poll)), uintptr(unsafe.Pointer(limit)), 0, 0, 0)
+	_, _, err := rawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(unsafe.SliceData(poll))), uintptr(len(poll)), uintptr(unsafe.Pointer(limit)), 0, 0, 0)
 	if !isRefusal(err) {
 		return err
 	}
@@ -148,7 +148,7 @@ func waitForSome(poll []unix.PollFd, limit *unix.Timespec) Errno {
 			readable[p.Fd/64] |= 1 << (p.Fd % 64)
 		}
 	}
-	_, _, err = unix.RawSyscall6(unix.SYS_PSELECT6, most, uintptr(unsafe.Pointer(&readable)), uintptr(unsafe.Pointer(&writable)), 0, uintptr(unsafe.Pointer(limit)), 0)
+	_, _, err = rawSyscall6(unix.SYS_PSELECT6, most, uintptr(unsafe.Pointer(&readable)), uintptr(unsafe.Pointer(&writable)), 0, uintptr(unsafe.Pointer(limit)), 0)
 	for i := range poll {
 		if p := &poll[i]; err == 0 && (readable[p.Fd/64]|writable[p.Fd/64])&(1<<(p.Fd%64)) != 0 {
 			p.Revents = p.Events

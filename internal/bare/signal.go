@@ -36,14 +36,14 @@ const (
 // defaultSignal gives a signal its default action, and returns the action that it had.
 func defaultSignal(signal int) (was action) {
 	var byDefault action // SIG_DFL is 0
-	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&byDefault)), uintptr(unsafe.Pointer(&was)), setSize, 0, 0)
+	rawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&byDefault)), uintptr(unsafe.Pointer(&was)), setSize, 0, 0)
 	return was
 }
 
 // IgnoreSignal ignores a signal, in the next program as well.
 func IgnoreSignal(signal int) {
 	ignore := action{handler: 1} // SIG_IGN
-	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&ignore)), 0, setSize, 0, 0)
+	rawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&ignore)), 0, setSize, 0, 0)
 }
 
 // CatchSignals blocks every signal, for NextSignal to take. It gives SIGCHLD its default
@@ -63,7 +63,7 @@ func BlockSignals(set uint64) (was Signals) {
 }
 
 func blockSignals(how int, set uint64) (was Signals) {
-	_, _, err := unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, uintptr(how), uintptr(unsafe.Pointer(&set)), uintptr(unsafe.Pointer(&was.blocked)), setSize, 0, 0)
+	_, _, err := rawSyscall6(unix.SYS_RT_SIGPROCMASK, uintptr(how), uintptr(unsafe.Pointer(&set)), uintptr(unsafe.Pointer(&was.blocked)), setSize, 0, 0)
 	was.refused = named(err, noSigprocmask)
 	was.child = defaultSignal(int(unix.SIGCHLD))
 	return was
@@ -85,14 +85,14 @@ func (was Signals) Suspend() {
 	}
 	Kill(Getpid(), int(unix.SIGTSTP))
 	for _, how := range [...]uintptr{unix.SIG_UNBLOCK, unix.SIG_BLOCK} {
-		unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, how, uintptr(unsafe.Pointer(&stop)), 0, setSize, 0, 0)
+		rawSyscall6(unix.SYS_RT_SIGPROCMASK, how, uintptr(unsafe.Pointer(&stop)), 0, setSize, 0, 0)
 	}
 }
 
 // Restore makes the signals what they were at the start.
 func (was Signals) Restore() {
-	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(&was.child)), 0, setSize, 0, 0)
-	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&was.blocked)), 0, setSize, 0, 0)
+	rawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGCHLD), uintptr(unsafe.Pointer(&was.child)), 0, setSize, 0, 0)
+	rawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&was.blocked)), 0, setSize, 0, 0)
 }
 
 // OpenSignals returns a descriptor, closed on exec, that is readable while a signal is
@@ -101,14 +101,14 @@ func OpenSignals() (fd int, err Errno) { return OpenSignalsOf(everySignal) }
 
 // OpenSignalsOf is OpenSignals for the set of signals that BlockSignals blocks.
 func OpenSignalsOf(set uint64) (fd int, err Errno) {
-	r, _, err := unix.RawSyscall6(unix.SYS_SIGNALFD4, ^uintptr(0), uintptr(unsafe.Pointer(&set)), setSize, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK, 0, 0)
+	r, _, err := rawSyscall6(unix.SYS_SIGNALFD4, ^uintptr(0), uintptr(unsafe.Pointer(&set)), setSize, unix.SFD_CLOEXEC|unix.SFD_NONBLOCK, 0, 0)
 	return int(r), named(err, noSignalfd)
 }
 
 // CanRead returns why nothing can be read from such a descriptor, or 0. If reading is
 // refused, a loop that waits for the descriptor would spin.
 func CanRead(fd int) Errno {
-	_, _, err := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&noPath)), 0)
+	_, _, err := rawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&noPath)), 0)
 	if isRefusal(err) {
 		return noRead
 	}
@@ -126,7 +126,7 @@ type Arrived struct {
 // again and again would keep signals with higher numbers waiting.
 func ReadSignals(fd int, list *[4]Arrived) int {
 	var info [len(list)]unix.SignalfdSiginfo
-	n, _, err := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&info)), unsafe.Sizeof(info))
+	n, _, err := rawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&info)), unsafe.Sizeof(info))
 	if err != 0 {
 		return 0
 	}
@@ -141,7 +141,7 @@ func ReadSignals(fd int, list *[4]Arrived) int {
 // that it is about. 0 means that no signal has come.
 func ReadSignal(fd int) (signal, pid int) {
 	var info unix.SignalfdSiginfo
-	n, _, err := unix.RawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&info)), unsafe.Sizeof(info))
+	n, _, err := rawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&info)), unsafe.Sizeof(info))
 	if err != 0 || n == 0 {
 		return 0, 0
 	}
@@ -159,7 +159,7 @@ func SignalBefore(set uint64, until int64) (signal int, late bool, err Errno) {
 		left = unix.NsecToTimespec(max(until-SinceBoot(), 0))
 		limit = &left
 	}
-	r, _, err := unix.RawSyscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)), 0, uintptr(unsafe.Pointer(limit)), setSize, 0, 0)
+	r, _, err := rawSyscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&set)), 0, uintptr(unsafe.Pointer(limit)), setSize, 0, 0)
 	switch err {
 	case 0:
 		return int(r), false, 0
@@ -180,7 +180,7 @@ func NextSignal() (signal int, fromKernel bool) {
 	all := everySignal
 	var info unix.Siginfo
 	for {
-		r, _, err := unix.RawSyscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&info)), 0, setSize, 0, 0)
+		r, _, err := rawSyscall6(unix.SYS_RT_SIGTIMEDWAIT, uintptr(unsafe.Pointer(&all)), uintptr(unsafe.Pointer(&info)), 0, setSize, 0, 0)
 		if err == 0 {
 			return int(r), info.Code > 0
 		}
@@ -214,14 +214,14 @@ func nextOf(set uint64) (signal int, fromKernel bool) {
 // Ignore ignores a signal from here on. The programs that this one becomes ignore it, too.
 func Ignore(signal unix.Signal) {
 	ignore := action{handler: 1} // SIG_IGN
-	unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&ignore)), 0, setSize, 0, 0)
+	rawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&ignore)), 0, setSize, 0, 0)
 }
 
 // Kill sends a signal.
 //
 //go:noinline
 func Kill(pid, signal int) Errno {
-	_, _, err := unix.RawSyscall(unix.SYS_KILL, uintptr(pid), uintptr(signal), 0)
+	_, _, err := rawSyscall(unix.SYS_KILL, uintptr(pid), uintptr(signal), 0)
 	return err
 }
 
@@ -231,18 +231,18 @@ func Kill(pid, signal int) Errno {
 func Raise(signal int) {
 	if UnderRuntime() {
 		was := defaultSignal(signal)
-		unix.RawSyscall(unix.SYS_TKILL, gettid(), uintptr(signal), 0)
-		unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&was)), 0, setSize, 0, 0)
+		rawSyscall(unix.SYS_TKILL, gettid(), uintptr(signal), 0)
+		rawSyscall6(unix.SYS_RT_SIGACTION, uintptr(signal), uintptr(unsafe.Pointer(&was)), 0, setSize, 0, 0)
 		return
 	}
 	set := uint64(1) << (signal - 1)
 	Kill(Getpid(), signal)
-	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_UNBLOCK, uintptr(unsafe.Pointer(&set)), 0, setSize, 0, 0)
-	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, uintptr(unsafe.Pointer(&set)), 0, setSize, 0, 0)
+	rawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_UNBLOCK, uintptr(unsafe.Pointer(&set)), 0, setSize, 0, 0)
+	rawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, uintptr(unsafe.Pointer(&set)), 0, setSize, 0, 0)
 }
 
 func gettid() uintptr {
-	tid, _, _ := unix.RawSyscall(unix.SYS_GETTID, 0, 0, 0)
+	tid, _, _ := rawSyscall(unix.SYS_GETTID, 0, 0, 0)
 	return tid
 }
 
@@ -250,10 +250,10 @@ func gettid() uintptr {
 // file. It returns only if the signal does not kill, as in PID 1.
 func DieOf(signal int) {
 	nothing := uint64(0)
-	unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0, 0)
+	rawSyscall6(unix.SYS_PRCTL, unix.PR_SET_DUMPABLE, 0, 0, 0, 0, 0)
 	defaultSignal(signal)
-	unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&nothing)), 0, setSize, 0, 0)
+	rawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_SETMASK, uintptr(unsafe.Pointer(&nothing)), 0, setSize, 0, 0)
 	// A signal to the process may go to another thread, which takes a moment. A signal to
 	// this thread acts at once.
-	unix.RawSyscall(unix.SYS_TKILL, gettid(), uintptr(signal), 0)
+	rawSyscall(unix.SYS_TKILL, gettid(), uintptr(signal), 0)
 }

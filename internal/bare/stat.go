@@ -41,7 +41,7 @@ func StatOpen(fd int) (Status, Errno) {
 
 func stat(dir int, path, flags uintptr) (Status, Errno) {
 	var x unix.Statx_t
-	_, _, err := unix.RawSyscall6(unix.SYS_STATX, uintptr(dir), path, flags, unix.STATX_BASIC_STATS|unix.STATX_BTIME, uintptr(unsafe.Pointer(&x)), 0)
+	_, _, err := rawSyscall6(unix.SYS_STATX, uintptr(dir), path, flags, unix.STATX_BASIC_STATS|unix.STATX_BTIME, uintptr(unsafe.Pointer(&x)), 0)
 	if isRefusal(err) {
 		return olderStat(dir, path, flags)
 	}
@@ -57,7 +57,7 @@ var noPath [1]byte
 // olderStat is stat by the system call that was there before statx.
 func olderStat(dir int, path, flags uintptr) (Status, Errno) {
 	var x unix.Stat_t
-	_, _, err := unix.RawSyscall6(sysFstatat, uintptr(dir), path, uintptr(unsafe.Pointer(&x)), flags, 0, 0)
+	_, _, err := rawSyscall6(sysFstatat, uintptr(dir), path, uintptr(unsafe.Pointer(&x)), flags, 0, 0)
 	id := Identity{uint64(unix.Major(uint64(x.Dev)))<<32 | uint64(unix.Minor(uint64(x.Dev))), uint64(x.Ino)}
 	written := int64(x.Mtim.Sec)*1e9 + int64(x.Mtim.Nsec)
 	changed := int64(x.Ctim.Sec)*1e9 + int64(x.Ctim.Nsec)
@@ -95,7 +95,7 @@ func Identify(path string) (id Identity, mode uint16, err Errno) {
 
 func identify(dir int, path uintptr) (id Identity, mode uint16, err Errno) {
 	var x unix.Statx_t
-	_, _, err = unix.RawSyscall6(unix.SYS_STATX, uintptr(dir), path, 0, unix.STATX_INO|unix.STATX_MODE|unix.STATX_TYPE, uintptr(unsafe.Pointer(&x)), 0)
+	_, _, err = rawSyscall6(unix.SYS_STATX, uintptr(dir), path, 0, unix.STATX_INO|unix.STATX_MODE|unix.STATX_TYPE, uintptr(unsafe.Pointer(&x)), 0)
 	if isRefusal(err) {
 		s, err := olderStat(dir, path, 0)
 		return s.File, s.Mode, err
@@ -113,13 +113,13 @@ func Chmod(dir int, path string, mode uint32) Errno {
 	if err != 0 {
 		return err
 	}
-	_, _, err = unix.RawSyscall(unix.SYS_FCHMODAT, uintptr(dir), at, uintptr(mode))
+	_, _, err = rawSyscall(unix.SYS_FCHMODAT, uintptr(dir), at, uintptr(mode))
 	return err
 }
 
 // Fchmod sets the mode of an open file.
 func Fchmod(fd int, mode uint32) Errno {
-	_, _, err := unix.RawSyscall(unix.SYS_FCHMOD, uintptr(fd), uintptr(mode), 0)
+	_, _, err := rawSyscall(unix.SYS_FCHMOD, uintptr(fd), uintptr(mode), 0)
 	return err
 }
 
@@ -127,5 +127,5 @@ func Fchmod(fd int, mode uint32) Errno {
 // then.
 func NeverWritten(fd int) {
 	var times [2]unix.Timespec
-	unix.RawSyscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0, uintptr(unsafe.Pointer(&times)), 0, 0, 0)
+	rawSyscall6(unix.SYS_UTIMENSAT, uintptr(fd), 0, uintptr(unsafe.Pointer(&times)), 0, 0, 0)
 }

@@ -11,7 +11,7 @@ import (
 // IsTerminal reports whether a descriptor is that of a terminal, or why not.
 func IsTerminal(fd int) (bool, Errno) {
 	var settings unix.Termios
-	_, _, err := unix.RawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.TCGETS, uintptr(unsafe.Pointer(&settings)))
+	_, _, err := rawSyscall(unix.SYS_IOCTL, uintptr(fd), unix.TCGETS, uintptr(unsafe.Pointer(&settings)))
 	return err == 0, err
 }
 

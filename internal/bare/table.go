@@ -72,7 +72,7 @@ func (t *table) grow(n, size int) bool {
 		}
 		copy(bytesAt(at, old), bytesAt(t.at, old))
 		if old > pageSize {
-			unix.RawSyscall(unix.SYS_MUNMAP, t.at, uintptr(old), 0)
+			rawSyscall(unix.SYS_MUNMAP, t.at, uintptr(old), 0)
 		}
 		t.at, t.cap = at, room
 	}

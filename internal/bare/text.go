@@ -46,6 +46,22 @@ func Index(s string, c byte) int {
 	return len(s)
 }
 
+// Equal reports whether two strings are the same. Compiled code compares strings by a function
+// of the runtime, for which rawSyscall says why bare code does without it.
+//
+//go:noinline
+func Equal(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
 // Offset is where in a text a part of that text begins, or -1 if it is no part of it. What
 // counts is where the two are in memory, not what is in them.
 func Offset(text, part string) int {

@@ -98,7 +98,7 @@ func OfferSome(text []byte) (n int, err Errno) {
 	part := unix.Iovec{Base: unsafe.SliceData(text)}
 	part.SetLen(len(text))
 	const here = ^uintptr(0) // write at the offset of the open file
-	r, _, err := unix.RawSyscall6(unix.SYS_PWRITEV2, uintptr(messages()), uintptr(unsafe.Pointer(&part)), 1, here, here, unix.RWF_NOWAIT)
+	r, _, err := rawSyscall6(unix.SYS_PWRITEV2, uintptr(messages()), uintptr(unsafe.Pointer(&part)), 1, here, here, unix.RWF_NOWAIT)
 	if err == 0 || err == unix.EPIPE {
 		return int(r), err
 	}
@@ -107,12 +107,12 @@ func OfferSome(text []byte) (n int, err Errno) {
 	case unix.S_IFREG: // a file waits for a disk at most, which is all that EAGAIN says
 		n, err := WriteSome(messages(), text)
 		if IsRefused(err) {
-			r, _, err = unix.RawSyscall6(unix.SYS_PWRITEV2, uintptr(messages()), uintptr(unsafe.Pointer(&part)), 1, here, here, 0)
+			r, _, err = rawSyscall6(unix.SYS_PWRITEV2, uintptr(messages()), uintptr(unsafe.Pointer(&part)), 1, here, here, 0)
 			n = int(r)
 		}
 		return n, err
 	case unix.S_IFSOCK:
-		r, _, err := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(messages()), uintptr(unsafe.Pointer(part.Base)), uintptr(part.Len), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
+		r, _, err := rawSyscall6(unix.SYS_SENDTO, uintptr(messages()), uintptr(unsafe.Pointer(part.Base)), uintptr(part.Len), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL, 0, 0)
 		return int(r), err
 	}
 	if failed == 0 {
@@ -139,6 +139,6 @@ func OfferSome(text []byte) (n int, err Errno) {
 func canWrite(fd int, milliseconds int64) bool {
 	poll := unix.PollFd{Fd: int32(fd), Events: unix.POLLOUT}
 	limit := unix.NsecToTimespec(milliseconds * 1e6)
-	unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&poll)), 1, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
+	rawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&poll)), 1, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
 	return poll.Revents&unix.POLLOUT != 0
 }

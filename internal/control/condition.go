@@ -44,7 +44,7 @@ const (
 
 // isUnsupervised reports whether there is no supervisor or never was one.
 func (t trouble) isUnsupervised() bool {
-	return t.what == noSupervisor || t.what == noOK && t.why == unix.ENOENT
+	return bare.Equal(t.what, noSupervisor) || bare.Equal(t.what, noOK) && t.why == unix.ENOENT
 }
 
 // lasts reports whether nobody can tell how the service is, and waiting does not help.

@@ -86,7 +86,7 @@ func appendNeeds(names *bare.Buffer, dir string) {
 func isAmong(names *bare.Buffer, name string) bool {
 	for at := 0; at < names.Len(); {
 		var other string
-		if other, at = service.NeedAt(names.String(), at); other == name {
+		if other, at = service.NeedAt(names.String(), at); bare.Equal(other, name) {
 			return true
 		}
 	}
@@ -124,7 +124,7 @@ func (s *scanned) needsItself(name string) bool {
 	appendNeeds(&reached, s.of(name))
 	for at := 0; at < reached.Len(); {
 		var need string
-		if need, at = service.NeedAt(reached.String(), at); need == name {
+		if need, at = service.NeedAt(reached.String(), at); bare.Equal(need, name) {
 			return true
 		}
 		if is, _ := service.StandingOf(s.of(need), epoch()); is == service.Unsupervised {

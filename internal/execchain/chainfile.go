@@ -88,7 +88,7 @@ func goesOn(p *bare.Process, tools []*Tool) bool {
 		return false
 	}
 	for i := range p.Args.Len() {
-		if p.Args.At(i) == executable { // a script, and this program is its interpreter
+		if bare.Equal(p.Args.At(i), executable) { // a script, and this program is its interpreter
 			return false
 		}
 	}

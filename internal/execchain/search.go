@@ -204,7 +204,7 @@ func identifySelf(p *bare.Process, tools []*Tool) {
 	executable, wanted := p.Executable(), false
 	for i := 1; i < p.Args.Len(); i++ {
 		word := p.Args.At(i)
-		if word == executable {
+		if bare.Equal(word, executable) {
 			return
 		}
 		wanted = wanted || bare.Base(word) == multicallName || find(tools, bare.Base(word)) != nil

@@ -174,7 +174,7 @@ func run(p *bare.Process, tool *Tool, tools []*Tool, fused bool) bare.Exit {
 // find is the tool with a name, or nil.
 func find(tools []*Tool, name string) *Tool {
 	for _, tool := range tools {
-		if tool.Name == name {
+		if bare.Equal(tool.Name, name) {
 			return tool
 		}
 	}

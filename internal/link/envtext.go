@@ -55,7 +55,7 @@ func (e *envText) next(entry *bare.Buffer) (line int, wrong string) {
 			if wrong = e.name(entry); wrong == "" {
 				wrong = e.value(entry)
 			}
-			if wrong != noEnd { // that is about the line in which the quote begins
+			if !bare.Equal(wrong, noEnd) { // that is about the line in which the quote begins
 				line = e.line
 			}
 			return line, wrong

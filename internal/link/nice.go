@@ -66,7 +66,7 @@ func signed(word string) (n int, ok bool) {
 		digits = word[1:]
 	}
 	size, _ := bare.Number(digits)
-	if n = int(min(size, 1000)); word != digits && word[0] == '-' {
+	if n = int(min(size, 1000)); !bare.Equal(word, digits) && word[0] == '-' {
 		n = -n
 	}
 	return n, bare.AllDigits(digits)

@@ -143,7 +143,7 @@ func limitByName(p *bare.Process, text string, hard bool) bare.Exit {
 	}
 	name, value := text[:equals], text[equals+1:]
 	resource := len(limitNames) - 1
-	for resource >= 0 && limitNames[resource] != name {
+	for resource >= 0 && !bare.Equal(limitNames[resource], name) {
 		resource--
 	}
 	if resource < 0 {

@@ -168,7 +168,7 @@ func (j *journalFile) chooseHead(p *bare.Process, l *log, heads []journalHead) (
 			j.head = journalHead{}
 			return false
 		}
-		if h.boot != j.boot && h.boot[0] != 0 && j.boot[0] != 0 {
+		if !bare.Equal(bare.TextOf(h.boot[:]), bare.TextOf(j.boot[:])) && h.boot[0] != 0 && j.boot[0] != 0 {
 			j.former = true
 			givenUp = givenUp || h.lasts == 0
 		}

@@ -130,7 +130,7 @@ func globClass(pattern string, i int, c byte) (in bool, end int) {
 		{"[:space:]", c == ' ' || '\t' <= c && c <= '\r'}, {"[:upper:]", upper},
 		{"[:xdigit:]", digit || 'a' <= c && c <= 'f' || 'A' <= c && c <= 'F'},
 	} {
-		if len(rest) >= len(class.name) && rest[:len(class.name)] == class.name {
+		if len(rest) >= len(class.name) && bare.Equal(rest[:len(class.name)], class.name) {
 			return class.in, i + len(class.name)
 		}
 	}

@@ -152,7 +152,7 @@ func readOrigin(b []byte, file bare.Status, now Epoch) int {
 		return otherSpace
 	}
 	id := file.File.Bytes()
-	if string(b[8:24]) != string(id[:]) || bare.Little(b[24:32]) != file.Born {
+	if [16]byte(b[8:24]) != id || bare.Little(b[24:32]) != file.Born {
 		return otherFile
 	}
 	return thisOrigin

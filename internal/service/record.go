@@ -125,7 +125,7 @@ func unpack(b []byte, now Epoch) (r Record, old, another, ok bool) {
 	default:
 		return r, false, false, false
 	}
-	if was := b[32 : 32+id]; was[0] != 0 && now.boot.known() && string(was) != string(now.boot[:id]) {
+	if was := b[32 : 32+id]; was[0] != 0 && now.boot.known() && !bare.Equal(bare.TextOf(was), bare.TextOf(now.boot[:id])) {
 		return r, old, true, true
 	}
 	r.Made = int64(bare.Little(b[8:16]))

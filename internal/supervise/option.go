@@ -70,7 +70,7 @@ func (s *Service) lookAround() {
 // place is the index of an option file.
 func place(file string) int {
 	for i, name := range optionFiles {
-		if name == file {
+		if bare.Equal(name, file) {
 			return i
 		}
 	}
@@ -190,7 +190,7 @@ func signalNamed(name string) (signal unix.Signal, ok bool) {
 		name = name[3:]
 	}
 	for _, known := range signalNames {
-		if known.name == name {
+		if bare.Equal(known.name, name) {
 			return known.signal, true
 		}
 	}

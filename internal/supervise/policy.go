@@ -149,7 +149,7 @@ func (s *Service) restart(p *bare.Speaker) restart {
 		return always
 	}
 	for i, known := range [...]string{always: "always", onFailure: "on-failure", never: "never"} {
-		if value == known {
+		if bare.Equal(value, known) {
 			s.makesSense(service.Restart)
 			return restart(i)
 		}

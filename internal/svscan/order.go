@@ -147,7 +147,7 @@ func (e *entry) fillNeeds(p *bare.Process) bare.Errno {
 		}
 		switch {
 		case name[0] == '.':
-		case name == e.name():
+		case bare.Equal(name, e.name()):
 			if !o.held { // otherwise this was said
 				p.Warn("ignoring ", name, "/", service.Needs, "/", name, ": a service does not need itself")
 			}

@@ -252,7 +252,7 @@ func find(name string) int {
 	}
 	for slot := table.names.first(hash(name)); *table.names.slots.At(slot) != 0; slot = table.names.next(slot) {
 		place := int(*table.names.slots.At(slot)) - 1
-		if e := table.services.At(place); !e.other && e.name() == name {
+		if e := table.services.At(place); !e.other && bare.Equal(e.name(), name) {
 			return place
 		}
 	}
@@ -263,7 +263,7 @@ func find(name string) int {
 func findOther(name string, id bare.Identity) int {
 	for slot := table.names.first(hash(name)); *table.names.slots.At(slot) != 0; slot = table.names.next(slot) {
 		place := int(*table.names.slots.At(slot)) - 1
-		if e := table.services.At(place); e.other && e.id == id && e.name() == name {
+		if e := table.services.At(place); e.other && e.id == id && bare.Equal(e.name(), name) {
 			return place
 		}
 	}

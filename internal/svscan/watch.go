@@ -139,7 +139,7 @@ func heard(place, which int, name string, mask uint32, now int64) bool {
 // lacksLog reports whether a name is that of a log that the service does not have yet.
 func (e *entry) lacksLog(name string) bool {
 	for which := log; which < all; which++ {
-		if name == service.Logs[which].Dir {
+		if bare.Equal(name, service.Logs[which].Dir) {
 			return !e.pipe(which).logged
 		}
 	}

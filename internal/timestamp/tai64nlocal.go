@@ -112,11 +112,18 @@ const (
 	nanoDigits   = 8
 )
 
+// isOfLastSecond reports whether a line begins with a label of the second that was converted
+// last. The line is at least as long as a label.
+func isOfLastSecond(line []byte) bool {
+	const most = secondDigits // the compiler compares so many bytes without a call
+	return last.known && [most]byte(line) == [most]byte(last.label[:]) && line[most] == last.label[most]
+}
+
 // convert writes the time of the label at the beginning of a line, and returns the length
 // of the label. The length is 0 if there is no label. Whole is false if bytes that are
 // still to be read may belong to the label.
 func convert(text []byte) (size int, whole bool) {
-	if len(text) > tai64.TextSize && digits[text[tai64.TextSize]] == 0 && last.known && string(text[:len(last.label)]) == string(last.label[:]) {
+	if len(text) > tai64.TextSize && digits[text[tai64.TextSize]] == 0 && isOfLastSecond(text) {
 		if nano, ok := hex(text[len(last.label):tai64.TextSize]); ok {
 			putTime(uint32(nano))
 			return tai64.TextSize, true
