@@ -13,9 +13,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -130,7 +132,7 @@ func interrupted(by *logger, dir string, text []byte, signal syscall.Signal) (ta
 	argv := by.argv(usual, allFiles)
 	err = s.interrupt(argv, dir, signal)
 	if err == nil && signal == unix.SIGKILL {
-		err = s.run(argv, dir)
+		err = s.restart(argv, dir)
 	}
 	rest, unread := s.end()
 	if err == nil && signal == unix.SIGTERM && len(rest) == 0 {
@@ -174,11 +176,19 @@ func (s *source) interrupt(argv []string, dir string, signal syscall.Signal) err
 	return err
 }
 
-// run runs a program to its end.
-func (s *source) run(argv []string, dir string) error {
-	cmd, err := s.spawn(argv, dir, nil)
-	if err != nil {
-		return err
+// restart runs a logger to its end, and once more after a second if it fails, as its supervisor
+// would: s6-log at times finds a file of the name that it wants to give one.
+func (s *source) restart(argv []string, dir string) (err error) {
+	const tries = 5
+	for range tries {
+		var cmd *exec.Cmd
+		if cmd, err = s.spawn(argv, dir, nil); err == nil {
+			err = finish(cmd)
+		}
+		if err == nil {
+			break
+		}
+		time.Sleep(time.Second)
 	}
-	return finish(cmd)
+	return err
 }
