@@ -17,7 +17,7 @@ LDFLAGS = -s -w -E=_rt0_catena -T=0x591000
 TAGS    = bare
 
 # Tools with the names of common commands. catena knows them, and no file gets such a name.
-UNNAMED = argv0 cd nice nohup umask
+UNNAMED = argv0 cd env nice nohup umask
 # Programs of their own, which start in the Go runtime: those without a function bare.
 HOSTED := $(patsubst cmd/%/main.go,%,$(shell grep -L '^func bare' cmd/*/main.go 2>/dev/null))
 TOOLS  := $(filter-out catena $(UNNAMED) $(HOSTED),$(notdir $(wildcard cmd/*)))

@@ -23,6 +23,7 @@ var tools = [...]*execchain.Tool{
 	&link.Argv0,
 	&link.Cd,
 	&link.Chpst,
+	&link.Env,
 	&link.Envdir,
 	&link.Envfile,
 	&link.Envuidgid,

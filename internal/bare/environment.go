@@ -22,6 +22,18 @@ func (e *Environment) Get(name string) (value string, ok bool) {
 // Clear empties the environment.
 func (e *Environment) Clear() { e.n = 0 }
 
+// Remove removes every entry called name.
+func (e *Environment) Remove(name string) {
+	kept := 0
+	for i := range e.n {
+		if entry := e.entry(i); !isNamed(entry, name) {
+			setWord(e.at+uintptr(kept)*wordSize, entry)
+			kept++
+		}
+	}
+	e.n = kept
+}
+
 // Set gives name a value, as Put does; false means that there is no memory.
 func (e *Environment) Set(name, value string) bool {
 	var b Buffer

@@ -82,6 +82,12 @@ func (o *Options) Value() string {
 	return textAt(o.value)
 }
 
+// Missing is the option whose value is missing, or 0.
+func (o *Options) Missing() byte { return o.missing }
+
+// Word is the word that has the option that Next found.
+func (o *Options) Word() string { return o.words.At(o.word) }
+
 // Rest is the words behind the options, once Next has returned false.
 func (o *Options) Rest() Words { return o.words.From(o.word) }
 

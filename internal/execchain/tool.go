@@ -158,10 +158,13 @@ func run(p *bare.Process, tool *Tool, tools []*Tool, fused bool) bare.Exit {
 			return p.Fatal("built without the early entry: build with go build -ldflags=-E=_rt0_catena")
 		}
 		// The next program is looked up in the PATH that the tool was started with, even if
-		// the tool sets another PATH for that program.
+		// the tool sets another PATH for that program. In C it is the other one.
 		path, before := searchPath(p), tool
 		if exit := tool.Run(p); exit != bare.Continue {
 			return exit
+		}
+		if before.NotRun != nil {
+			path = searchPath(p)
 		}
 		var err bare.Errno
 		if tool, err = proceed(p, before, path, tools); err != 0 {

@@ -6,7 +6,67 @@ import (
 	"catena/internal/bare"
 )
 
-// How GNU's programs and the C library print names and errors, in the locale C.
+// How GNU's programs end, and how they and the C library print names and errors, in the locale C.
+
+// The exit codes of programs that run others.
+const (
+	gnuFailed  bare.Exit = 125 // the program itself
+	gnuDenied  bare.Exit = 126 // the command is there and cannot be run
+	gnuMissing bare.Exit = 127 // the command is not there
+)
+
+// gnu is a program of GNU, as it speaks and ends.
+type gnu struct {
+	name    bare.Text  // what it was called as: its messages begin with that
+	failed  bare.Exit  // the exit code of its own failure
+	unheard bare.Errno // why standard error has not taken a message, or 0
+}
+
+func asGNU(p *bare.Process) gnu { return gnu{name: bare.Keep(p.Args.At(0)), failed: gnuFailed} }
+
+func (g *gnu) say(parts ...string) {
+	if why := bare.Say(parts...); why != 0 {
+		g.unheard = why
+	}
+}
+
+func (g *gnu) sayErrno(why bare.Errno, what, name string) {
+	g.say(g.name.String(), ": ", what, name, ": ", reasonOfC(why))
+}
+
+func (g *gnu) fatal(why bare.Errno, what, name string) bare.Exit {
+	g.sayErrno(why, what, name)
+	return g.failed
+}
+
+func (g *gnu) misused(what, word, end string) bare.Exit {
+	bare.Say(g.name.String(), ": ", what, word, end)
+	bare.Say("Try '", g.name.String(), " --help' for more information.")
+	return g.failed
+}
+
+// refuse says what is wrong with the option that Next found.
+func (g *gnu) refuse(o *bare.Options) bare.Exit {
+	if o.Letter == '-' {
+		return g.misused("unrecognized option '", o.Word(), "'")
+	}
+	letter, what := [1]byte{o.Letter}, "invalid option -- '"
+	if missing := o.Missing(); missing != 0 {
+		letter[0], what = missing, "option requires an argument -- '"
+	}
+	return g.misused(what, bare.TextOf(letter[:]), "'")
+}
+
+// notRun is the exit code if a command cannot be run, and that has been said.
+func (g *gnu) notRun(why bare.Errno) bare.Exit {
+	switch {
+	case g.unheard != 0:
+		return g.failed
+	case why == unix.ENOENT:
+		return gnuMissing
+	}
+	return gnuDenied
+}
 
 // quoted is a name as a word of the shell, always in quotes. A byte that is not printable
 // ASCII leaves the quotes: 'a'$'\n”b'. Without memory it is the name as it is.

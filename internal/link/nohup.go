@@ -13,7 +13,7 @@ var Nohup = execchain.Tool{
 	Name:    "nohup",
 	Does:    "keeps a hangup from a program",
 	Usage:   "Try 'nohup --help' for more information.",
-	Misused: nohupFailed,
+	Misused: gnuFailed,
 	Help: `usage: nohup command [arg ...]
 Input from a terminal is ignored, and output to a terminal is appended to
 nohup.out, or to $HOME/nohup.out.
@@ -22,45 +22,33 @@ nohup.out, or to $HOME/nohup.out.
 	NotRun: nohupNotRun,
 }
 
-// The exit codes of GNU's nohup. If POSIXLY_CORRECT is set, a failure of nohup itself is
-// nohupPosix.
-const (
-	nohupFailed  bare.Exit = 125
-	nohupDenied  bare.Exit = 126 // the command is there and cannot be run
-	nohupMissing bare.Exit = 127 // the command is not there
-	nohupPosix   bare.Exit = 127
-)
+// nohupPosix is the exit code of a failure of nohup itself if POSIXLY_CORRECT is set.
+const nohupPosix bare.Exit = 127
 
 // hangup is what nohup knows of its process.
 type hangup struct {
-	name   bare.Text // what nohup was called as: its messages begin with that
-	failed bare.Exit // the exit code of a failure of nohup itself
+	gnu
 
 	// Which standard descriptors are terminals, and whether standard output is closed.
 	input, output, errors, closed bool
 
-	unheard bare.Errno // why standard error has not taken a message, or 0
-	saved   int        // what standard error was; negative if that could not be kept
+	saved int // what standard error was; negative if that could not be kept
 }
 
 // hung is the hangup of the last nohup, for nohupNotRun.
 var hung hangup
 
 func nohup(p *bare.Process) bare.Exit {
-	hung = hangup{name: bare.Keep(p.Args.At(0)), failed: nohupFailed, saved: 2}
+	hung = hangup{gnu: asGNU(p), saved: 2}
 	h := &hung
 	if _, posix := p.Env.Get("POSIXLY_CORRECT"); posix {
 		h.failed = nohupPosix
 	}
-	command := p.Args.From(1)
-	switch word := command.At(0); {
-	case word == "--":
-		command = command.From(1)
-	case len(word) > 2 && word[:2] == "--":
-		return h.misused("unrecognized option '", word, "'")
-	case len(word) > 1 && word[0] == '-':
-		return h.misused("invalid option -- '", word[1:2], "'")
+	options := p.OwnOptions("")
+	if options.Next() {
+		return h.refuse(&options)
 	}
+	command := options.Rest()
 	if command.Len() == 0 {
 		return h.misused("missing operand", "", "")
 	}
@@ -78,17 +66,10 @@ func nohup(p *bare.Process) bare.Exit {
 
 // nohupNotRun says why the command cannot be run, to whoever reads what standard error was.
 func nohupNotRun(p *bare.Process, why bare.Errno) bare.Exit {
-	h := &hung
-	if bare.Replace(2, h.saved) == 0 {
-		h.sayErrno(why, "failed to run command ", quoted(p.Args.At(0)))
+	if bare.Replace(2, hung.saved) == 0 {
+		hung.sayErrno(why, "failed to run command ", quoted(p.Args.At(0)))
 	}
-	switch {
-	case h.unheard != 0:
-		return h.failed
-	case why == unix.ENOENT:
-		return nohupMissing
-	}
-	return nohupDenied
+	return hung.notRun(why)
 }
 
 // redirect takes the terminals away from the standard descriptors, and says so.
@@ -102,10 +83,10 @@ func (h *hangup) redirect(p *bare.Process) bare.Exit {
 		// Standard input is open for writing only, so that the command finds an error where
 		// it reads, and no end.
 		if _, err := openAs(0, "/dev/null", unix.O_WRONLY, 0); err != 0 {
-			return h.fatal(err, "failed to render standard input unusable")
+			return h.fatal(err, "failed to render standard input unusable", "")
 		}
 		if !h.output && !h.errors {
-			h.noteUnheard(bare.Say(h.name.String(), ": ignoring input"))
+			h.say(h.name.String(), ": ignoring input")
 		}
 	}
 	out := 1
@@ -124,10 +105,10 @@ func (h *hangup) redirect(p *bare.Process) bare.Exit {
 	}
 	p.KeepUntilExec(h.saved)
 	if !h.output {
-		h.say("redirecting stderr to stdout", "")
+		h.tell("redirecting stderr to stdout", "")
 	}
 	if err := bare.Replace(2, out); err != 0 {
-		return h.fatal(err, "failed to redirect standard error")
+		return h.fatal(err, "failed to redirect standard error", "")
 	}
 	if h.closed {
 		bare.Close(out)
@@ -162,38 +143,17 @@ func (h *hangup) openOutput(p *bare.Process) (fd int, exit bare.Exit) {
 		}
 	}
 	bare.Umask(umask)
-	h.say("appending output to ", quoted(name))
+	h.tell("appending output to ", quoted(name))
 	return fd, bare.Continue
 }
 
-func (h *hangup) misused(what, word, end string) bare.Exit {
-	bare.Say(h.name.String(), ": ", what, word, end)
-	bare.Say("Try '", h.name.String(), " --help' for more information.")
-	return h.failed
-}
-
-func (h *hangup) fatal(why bare.Errno, what string) bare.Exit {
-	h.sayErrno(why, what, "")
-	return h.failed
-}
-
-func (h *hangup) sayErrno(why bare.Errno, what, name string) {
-	h.noteUnheard(bare.Say(h.name.String(), ": ", what, name, ": ", reasonOfC(why)))
-}
-
-// say tells what becomes of the output, and of the input if that is ignored.
-func (h *hangup) say(what, name string) {
+// tell says what becomes of the output, and of the input if that is ignored.
+func (h *hangup) tell(what, name string) {
 	ignoring := ""
 	if h.input {
 		ignoring = "ignoring input and "
 	}
-	h.noteUnheard(bare.Say(h.name.String(), ": ", ignoring, what, name))
-}
-
-func (h *hangup) noteUnheard(why bare.Errno) {
-	if why != 0 {
-		h.unheard = why
-	}
+	h.say(h.name.String(), ": ", ignoring, what, name)
 }
 
 // openAs opens a file as a descriptor of a number, or as any if the number is negative.
