@@ -57,6 +57,24 @@ func runit(t testing.TB) path {
 	return p
 }
 
+// asInstalled is a folder with the tools of a path, under the names that make installs.
+func asInstalled(t *testing.T, p path) path {
+	all := path{p.name, filepath.Join(work, "installed", p.name)}
+	must(os.MkdirAll(all.dir, 0o755))
+	for _, tool := range append(tools(), "catena") {
+		file := filepath.Join(p.dir, tool)
+		if tool == "catena" {
+			file = filepath.Join(fused.dir, tool)
+		} else if slices.Contains(unnamed(t), tool) {
+			continue
+		}
+		if err := os.Symlink(file, filepath.Join(all.dir, tool)); err != nil && !errors.Is(err, os.ErrExist) {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
 // An arena is a fresh directory for one run of one chain. Two runs are the same
 // but for the arena's name, which every outcome shows as "@".
 type arena struct {
@@ -249,6 +267,17 @@ func role(pid string, started int) string {
 		return "the test's"
 	}
 	return "another"
+}
+
+// sorted is a report with the lines in order that begin with a word. They follow each other.
+func sorted(report, word string) string {
+	lines := strings.SplitAfter(report, "\n")
+	is := func(line string) bool { return strings.HasPrefix(line, word) }
+	if first := slices.IndexFunc(lines, is); first >= 0 {
+		n := slices.IndexFunc(lines[first:], func(line string) bool { return !is(line) })
+		slices.Sort(lines[first : first+n]) // the report has an end
+	}
+	return strings.Join(lines, "")
 }
 
 // difference shows two outcomes by the lines that only one of them has, and is
