@@ -10,10 +10,14 @@ PREFIX  = /usr/local
 DESTDIR =
 GO      = go
 
-# The entry point that runs before the Go runtime, see internal/boot. The address of the text puts
-# all that bare code touches behind one multiple of 2 MiB, so that a process needs one page table
-# for it. With the tag bare, what would run under the runtime is left out, see internal/hosted.
-LDFLAGS = -s -w -E=_rt0_catena -T=0x591000
+# Where the text begins: so that the code that runs before the Go runtime begins behind a multiple
+# of 2 MiB, see "Where it lies in memory" in internal/boot/HACKING.md.
+TEXT_amd64 = 0x587000
+TEXT_arm64 = 0x591000
+
+# The entry point that runs before the Go runtime, see internal/boot. With the tag bare, what
+# would run under the runtime is left out, see internal/hosted.
+LDFLAGS = -s -w -E=_rt0_catena $(addprefix -T=,$(TEXT_$(shell $(GO) env GOARCH)))
 TAGS    = bare
 
 # Tools with the names of common commands. catena knows them, and no file gets such a name.

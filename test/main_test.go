@@ -72,10 +72,7 @@ func inCmd(names []string) string { return "./cmd/" + strings.Join(names, " ./cm
 func build(out, packages string, entry bool, env ...string) {
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-o", out}
 	if entry {
-		makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
-		must(err)
-		flags := regexp.MustCompile(`(?m)^LDFLAGS = -s -w (.*)`).FindSubmatch(makefile)
-		args = append(args, "-tags=bare", "-ldflags="+string(flags[1]))
+		args = append(args, "-tags=bare", "-ldflags=-E=_rt0_catena -T="+textAddress(env))
 	}
 	cmd := exec.Command("go", append(args, strings.Fields(packages)...)...)
 	cmd.Dir = root
@@ -83,6 +80,19 @@ func build(out, packages string, entry bool, env ...string) {
 	if msg, err := cmd.CombinedOutput(); err != nil {
 		panic(fmt.Sprintf("go build %s: %v\n%s", packages, err, msg))
 	}
+}
+
+// textAddress is where the Makefile has the text begin, for the machine that is built for.
+func textAddress(env []string) string {
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	must(err)
+	arch := runtime.GOARCH
+	for _, variable := range env {
+		if value, ok := strings.CutPrefix(variable, "GOARCH="); ok {
+			arch = value
+		}
+	}
+	return string(regexp.MustCompile(`(?m)^TEXT_` + arch + ` = (.*)`).FindSubmatch(makefile)[1])
 }
 
 // multicall fills a folder with the multi-call binary and a link per tool.

@@ -6,16 +6,20 @@
 //	catena tool [arg ...]
 package main
 
+// What every chain runs comes first in memory, and the links lie beside this package: the order
+// of the imports is the linker's order, see "Where it lies in memory" in internal/boot/HACKING.md.
 import (
 	"catena/internal/boot"
-	"catena/internal/control"
 	"catena/internal/execchain"
+
+	"catena/internal/control"
 	"catena/internal/hosted"
-	"catena/internal/link"
 	"catena/internal/multilog"
 	"catena/internal/supervise"
 	"catena/internal/svscan"
 	"catena/internal/timestamp"
+
+	"catena/internal/link"
 )
 
 // tools is the list of all tools in this file.

@@ -66,14 +66,14 @@ func (b *Buffer) Finish() bool {
 	}
 	bytesAt(b.at+uintptr(b.n), 1)[0] = 0
 	if b.last() {
-		arena.next = b.at + (uintptr(b.n)+wordSize)&^(wordSize-1)
+		common.arena.next = b.at + (uintptr(b.n)+wordSize)&^(wordSize-1)
 	}
 	return true
 }
 
 // last reports whether the buffer is the newest thing in the arena, and so can grow and
 // shrink where it is.
-func (b *Buffer) last() bool { return b.cap > 0 && b.at+uintptr(b.cap) == arena.next }
+func (b *Buffer) last() bool { return b.cap > 0 && b.at+uintptr(b.cap) == common.arena.next }
 
 // reserve makes room for n more bytes. A small buffer doubles within the arena. A large one
 // is a mapping of its own, which the kernel can enlarge without a copy.
@@ -94,8 +94,8 @@ func (b *Buffer) reserve(n int) bool {
 		b.at, b.cap = addr, size
 		return true
 	}
-	if b.last() && size <= chunkSize && uintptr(size-b.cap) <= arena.end-arena.next {
-		arena.next += uintptr(size - b.cap)
+	if b.last() && size <= chunkSize && uintptr(size-b.cap) <= common.arena.end-common.arena.next {
+		common.arena.next += uintptr(size - b.cap)
 		b.cap = size
 		return true
 	}

@@ -116,11 +116,8 @@ type Directory struct {
 	Link bool // the last name may be a symbolic link
 
 	fd       int
-	at, have int // bytes of directoryEntries that were looked at, and that were read
+	at, have int // bytes of the buffer that were looked at, and that were read
 }
-
-// directoryEntries is the buffer of all directories, allocated once: one is read at a time.
-var directoryEntries uintptr
 
 // ReadDirectory begins to read an open directory.
 func ReadDirectory(fd int) Directory { return Directory{fd: fd} }
@@ -130,13 +127,13 @@ func ReadDirectory(fd int) Directory { return Directory{fd: fd} }
 func (d *Directory) Next() (name string, err Errno) {
 	const room = 1024 // longer than the longest name
 	if d.at == d.have {
-		if directoryEntries == 0 {
+		if common.entries == 0 {
 			var ok bool
-			if directoryEntries, ok = allocate(room); !ok {
+			if common.entries, ok = allocate(room); !ok {
 				return "", unix.ENOMEM
 			}
 		}
-		n, _, err := rawSyscall(unix.SYS_GETDENTS64, uintptr(d.fd), directoryEntries, room)
+		n, _, err := rawSyscall(unix.SYS_GETDENTS64, uintptr(d.fd), common.entries, room)
 		if err == unix.ENOENT {
 			return "", 0 // the directory has been removed; readdir(3) sees no error
 		}
@@ -148,7 +145,7 @@ func (d *Directory) Next() (name string, err Errno) {
 			return "", 0
 		}
 	}
-	entry := (*unix.Dirent)(pointer(directoryEntries + uintptr(d.at)))
+	entry := (*unix.Dirent)(pointer(common.entries + uintptr(d.at)))
 	d.at += int(entry.Reclen)
 	d.Link = entry.Type == unix.DT_LNK || entry.Type == unix.DT_UNKNOWN
 	return textAt(uintptr(unsafe.Pointer(&entry.Name))), 0

@@ -318,7 +318,7 @@ func readerOf(t *testing.T, text string) reader {
 
 func processOf(t *testing.T, args, env []string) *Process {
 	t.Helper()
-	arena.next, arena.end, readerBuffer, directoryEntries = 0, 0, 0, 0 // start afresh: nothing is ever freed
+	common.arena.next, common.arena.end, common.lines, common.entries = 0, 0, 0, 0 // start afresh: nothing is ever freed
 	var p Process
 	if !p.AdoptStrings(args, env) {
 		t.Fatal("no memory")

@@ -34,20 +34,20 @@ func Geteuid() uint32 {
 func Setuid(uid uint32) Errno {
 	was := Geteuid()
 	_, _, err := rawSyscall(sysSetuid, uintptr(uid), 0, 0)
-	newID.set, newID.stillRoot = true, was == 0 && uid == 0
+	common.newID.set, common.newID.stillRoot = true, was == 0 && uid == 0
 	return err
 }
 
-// newID says whether Setuid was called since the last exec, and whether it went from root
+// A newID says whether Setuid was called since the last exec, and whether it went from root
 // to root.
-var newID struct{ set, stillRoot bool }
+type newID struct{ set, stillRoot bool }
 
 // ExecIsNeeded reports whether, after Setuid, only an exec of a file sets the capabilities
 // right. A process that became root gets all of them at an exec. A process that was allowed
 // to keep some (by securebits, or as ambient ones) loses these at an exec. And a file may
 // come with capabilities.
 func ExecIsNeeded(file string) bool {
-	if !newID.set || newID.stillRoot {
+	if !common.newID.set || common.newID.stillRoot {
 		return false
 	}
 	if KeepsCapabilities() {
@@ -65,7 +65,7 @@ func ExecIsNeeded(file string) bool {
 // KeepsCapabilities reports whether, after Setuid, the process has capabilities that an exec
 // would set right. It is true as well if nobody can say.
 func KeepsCapabilities() bool {
-	if !newID.set || newID.stillRoot {
+	if !common.newID.set || common.newID.stillRoot {
 		return false
 	}
 	has, err := capabilities()
@@ -103,10 +103,10 @@ func moreThanAmbient() bool {
 // by then. It does so before it looks at the file, so a directory will do. The call is
 // execveat, so that a trace of execve has only programs that are run.
 func CheckExec() Errno {
-	if !newID.set {
+	if !common.newID.set {
 		return 0
 	}
-	newID.set = false
+	common.newID.set = false
 	argv := OneWord("/\x00")
 	at, err := cpath("/")
 	if err == 0 {

@@ -9,40 +9,48 @@ import (
 // The memory of bare code: an arena, and mappings.
 //
 // A program that limits its own memory must not need the kernel for more. So the first 20
-// KiB are part of the binary, and only what goes beyond comes from mmap. What a chain or a
-// supervisor usually needs fits on the first page, because to touch a page costs as much as
-// several system calls. Apart from Mark and Release nothing is given back: the program ends
-// or execs.
-//
-// The linker sorts variables by size. The size of firstBlock puts it among the small
-// variables, so that it shares their pages.
+// KiB are part of the binary, and only what goes beyond comes from mmap. Apart from Mark and
+// Release nothing is given back: the program ends or execs.
 const (
 	pageSize  = 4 << 10
-	firstSize = 4000
+	firstSize = 3500
 	nextSize  = 16 << 10
 	chunkSize = 64 << 10 // of one mmap for small requests; a larger request gets an mmap of its own
 )
 
-var (
-	firstBlock [firstSize]byte
-	nextBlock  [nextSize]byte
-	nextUsed   bool
-	arena      Space
-)
+// common is what every program uses. To touch a page costs as much as several system calls, so
+// this lies together, and what a chain usually needs fits on one page with it. The linker sorts
+// variables by size: common is small enough to lie among the small ones.
+var common struct {
+	arena    Space
+	process  Process
+	entries  uintptr    // the address of the buffer of all directories; see Directory
+	lines    uintptr    // the address of the buffer of all readers
+	oneWord  [2]uintptr // the vector that OneWord returns
+	newID    newID
+	nextUsed bool    // nextBlock has been given to the arena
+	noPath   [1]byte // an empty path
+	block    [firstSize]byte
+}
+
+var nextBlock [nextSize]byte
+
+// This is the process of this program.
+func This() *Process { return &common.process }
 
 // Space is a block of memory, and the place in it where what is left begins.
 type Space struct{ begin, next, end uintptr }
 
 // Mark notes which memory of the arena is in use.
-func Mark() Space { return arena }
+func Mark() Space { return common.arena }
 
 // Release gives back the memory that was taken since the mark. A block that was mapped
 // meanwhile is used from its beginning.
 func (mark Space) Release() {
-	if arena.end == mark.end || mark.end == 0 {
-		arena = mark
+	if common.arena.end == mark.end || mark.end == 0 {
+		common.arena = mark
 	} else {
-		arena.next = arena.begin
+		common.arena.next = common.arena.begin
 	}
 }
 
@@ -60,27 +68,27 @@ func allocate(n int) (uintptr, bool) {
 	if !ok {
 		return 0, false
 	}
-	arena.next += size
+	common.arena.next += size
 	return addr, true
 }
 
 // scratch returns the address of n bytes, at most chunkSize, which nobody else uses until
 // the next call of allocate or scratch.
 func scratch(n uintptr) (uintptr, bool) {
-	if arena.end == 0 {
-		arena.use(uintptr(unsafe.Pointer(&firstBlock)), firstSize)
+	if common.arena.end == 0 {
+		common.arena.use(uintptr(unsafe.Pointer(&common.block)), firstSize)
 	}
-	if n <= arena.end-arena.next {
-		return arena.next, true
+	if n <= common.arena.end-common.arena.next {
+		return common.arena.next, true
 	}
-	if n <= nextSize && !nextUsed {
-		nextUsed = true
-		arena.use(uintptr(unsafe.Pointer(&nextBlock)), nextSize)
-		return arena.next, true
+	if n <= nextSize && !common.nextUsed {
+		common.nextUsed = true
+		common.arena.use(uintptr(unsafe.Pointer(&nextBlock)), nextSize)
+		return common.arena.next, true
 	}
 	chunk, ok := mapped(chunkSize)
 	if ok {
-		arena.use(chunk, chunkSize)
+		common.arena.use(chunk, chunkSize)
 	}
 	return chunk, ok
 }

@@ -26,6 +26,12 @@ type Process struct {
 	// PageSize is the size of a page of memory, in bytes.
 	PageSize int
 
+	// Self is the identity of the running file. It is known only if a chain may come back to
+	// this file.
+	Self      Identity
+	KnowsSelf bool
+	FromFile  ChainFile
+
 	secure     bool      // AT_SECURE; see MorePrivileged
 	ids        [4]uint32 // at the start: uid, euid, gid, egid
 	usage      Text      // see ActAs
@@ -34,6 +40,13 @@ type Process struct {
 	strings    int     // bytes of the arguments and the environment at the start
 	executable uintptr // a C string
 	kept       int     // see KeepUntilExec
+}
+
+// ChainFile is the file that has the chain of a process; see execchain.
+type ChainFile struct {
+	Tools      uintptr // the address of the table of tools in this program; 0 if there is no file
+	N          int     // how many tools these are
+	Name, Text Text    // empty in a process that such a chain has execed, as for fghack
 }
 
 // Adopt takes the command line and the environment from two vectors of C strings, each with

@@ -16,9 +16,6 @@ type reader struct {
 
 const readerRoom = 1024
 
-// readerBuffer is the address of the buffer of all readers, allocated once.
-var readerBuffer uintptr
-
 func openReader(path string) (r reader, err Errno) {
 	r.fd, err = Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	return r, err
@@ -32,7 +29,7 @@ func (r *reader) next() (c byte, more bool) {
 	if r.at == r.have && !r.fill() {
 		return '\n', false
 	}
-	c = *(*byte)(pointer(readerBuffer + uintptr(r.at)))
+	c = *(*byte)(pointer(common.lines + uintptr(r.at)))
 	r.at++
 	return c, true
 }
@@ -41,15 +38,15 @@ func (r *reader) fill() bool {
 	if r.err != 0 {
 		return false
 	}
-	if readerBuffer == 0 {
+	if common.lines == 0 {
 		var ok bool
-		if readerBuffer, ok = allocate(readerRoom); !ok {
+		if common.lines, ok = allocate(readerRoom); !ok {
 			r.err = unix.ENOMEM
 			return false
 		}
 	}
 	r.at, r.have = 0, 0
-	n, err := Read(r.fd, bytesAt(readerBuffer, readerRoom))
+	n, err := Read(r.fd, bytesAt(common.lines, readerRoom))
 	if r.err = err; err != 0 || n == 0 {
 		return false
 	}

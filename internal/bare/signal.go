@@ -108,7 +108,7 @@ func OpenSignalsOf(set uint64) (fd int, err Errno) {
 // CanRead returns why nothing can be read from such a descriptor, or 0. If reading is
 // refused, a loop that waits for the descriptor would spin.
 func CanRead(fd int) Errno {
-	_, _, err := rawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&noPath)), 0)
+	_, _, err := rawSyscall(unix.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&common.noPath)), 0)
 	if isRefusal(err) {
 		return noRead
 	}

@@ -36,7 +36,7 @@ func Stat(dir int, path string) (s Status, err Errno) {
 //
 //go:noinline
 func StatOpen(fd int) (Status, Errno) {
-	return stat(fd, uintptr(unsafe.Pointer(&noPath)), unix.AT_EMPTY_PATH)
+	return stat(fd, uintptr(unsafe.Pointer(&common.noPath)), unix.AT_EMPTY_PATH)
 }
 
 func stat(dir int, path, flags uintptr) (Status, Errno) {
@@ -50,9 +50,6 @@ func stat(dir int, path, flags uintptr) (Status, Errno) {
 	changed := int64(x.Ctime.Sec)*1e9 + int64(x.Ctime.Nsec)
 	return Status{x.Mode, x.Nlink, x.Uid, int64(x.Size), identity(&x), written, changed, born}, err
 }
-
-// noPath is an empty path.
-var noPath [1]byte
 
 // olderStat is stat by the system call that was there before statx.
 func olderStat(dir int, path, flags uintptr) (Status, Errno) {

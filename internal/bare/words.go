@@ -30,14 +30,11 @@ func (w Words) From(i int) Words {
 	return Words{w.at + uintptr(i)*wordSize, w.n - i}
 }
 
-// oneWord is the vector that OneWord returns.
-var oneWord [2]uintptr
-
 // OneWord is a command line of a single word, which must be a constant that ends with a NUL.
 // It is valid until the next call.
 func OneWord(word string) Words {
-	oneWord[0] = address(word)
-	return Words{uintptr(unsafe.Pointer(&oneWord)), 1}
+	common.oneWord[0] = address(word)
+	return Words{uintptr(unsafe.Pointer(&common.oneWord)), 1}
 }
 
 // RoomForWords is an empty command line with room for n words. False means that there is no

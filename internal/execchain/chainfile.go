@@ -17,11 +17,7 @@ import (
 const maxFile = bare.StringMax
 
 // fromFile is the chain file that this process is the chain of, if there is one.
-var fromFile struct {
-	tools      uintptr   // address of the table of tools in this program; 0 if there is no file
-	n          int       // how many tools these are
-	name, text bare.Text // empty in a process that such a chain has execed, as for fghack
-}
+func fromFile() *bare.ChainFile { return &bare.This().FromFile }
 
 // asIs stands for the chain file itself, where that is what runs the next program.
 var asIs Tool
@@ -29,16 +25,16 @@ var asIs Tool
 // ownTool is the tool that a word of a chain file names, or nil. There the name of a tool is
 // enough: which folders are in PATH, and which names are installed, does not matter.
 func ownTool(word string) *Tool {
-	if fromFile.tools == 0 {
+	if fromFile().Tools == 0 {
 		return nil
 	}
-	table := (**Tool)(unsafe.Add(nil, fromFile.tools))
-	return find(unsafe.Slice(table, fromFile.n), word)
+	table := (**Tool)(unsafe.Add(nil, fromFile().Tools))
+	return find(unsafe.Slice(table, fromFile().N), word)
 }
 
 // begin notes that the process is the chain of a chain file. The table of tools is static.
 func begin(p *bare.Process, tools []*Tool) {
-	fromFile.tools, fromFile.n = uintptr(unsafe.Pointer(unsafe.SliceData(tools))), len(tools)
+	fromFile().Tools, fromFile().N = uintptr(unsafe.Pointer(unsafe.SliceData(tools))), len(tools)
 	identify(p)
 }
 
@@ -70,7 +66,7 @@ func becomeChain(p *bare.Process, file string, tools []*Tool) bare.Exit {
 		return p.Fatal("no words in ", file)
 	}
 	p.Become(words)
-	fromFile.name, fromFile.text = bare.Keep(file), bare.Keep(text.String())
+	fromFile().Name, fromFile().Text = bare.Keep(file), bare.Keep(text.String())
 	begin(p, tools)
 	path := searchPath(p)
 	tool, err := proceed(p, &asIs, path, tools)
@@ -225,7 +221,7 @@ func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
 // where is the place of a word in the chain file, or empty for a word that is from elsewhere.
 func where(room *[40]byte, word string) string {
-	text := fromFile.text.String()
+	text := fromFile().Text.String()
 	offset := bare.Offset(text, word)
 	if offset < 0 {
 		return ""
@@ -236,7 +232,7 @@ func where(room *[40]byte, word string) string {
 			line++
 		}
 	}
-	return place(room, fromFile.name.String(), line)
+	return place(room, fromFile().Name.String(), line)
 }
 
 // place is "chain:3: ", in room.

@@ -71,7 +71,7 @@ func FuzzAChainFileIsItsLines(f *testing.F) {
 			return
 		}
 		var found []string
-		fromFile.name, fromFile.text = bare.Keep("chain"), bare.Keep(text.String())
+		fromFile().Name, fromFile().Text = bare.Keep("chain"), bare.Keep(text.String())
 		for i := range got.Len() {
 			found = append(found, got.At(i))
 			place, room := "", [40]byte{}

@@ -33,7 +33,7 @@ func proceed(p *bare.Process, before *Tool, path string, tools []*Tool) (*Tool, 
 	s.inC = before.NotRun != nil
 	for s.Next() {
 		file := s.Candidate()
-		if leadsBack(argv.At(0), file) {
+		if leadsBack(p, argv.At(0), file) {
 			return nil, bare.IsChain
 		}
 		tool, skipped := fusible(p, argv, file, tools)
@@ -66,12 +66,12 @@ func execByShell(p *bare.Process, file string) bare.Errno {
 
 // leadsBack reports whether a program of a chain file is this very program, called by a name
 // for which it reads a chain file again. Mostly that would be the same one, again and again.
-func leadsBack(name, file string) bool {
-	if fromFile.tools == 0 || !self.known || chainFile(name) == "" {
+func leadsBack(p *bare.Process, name, file string) bool {
+	if fromFile().Tools == 0 || !p.KnowsSelf || chainFile(name) == "" {
 		return false
 	}
 	id, _, err := bare.Identify(file)
-	return err == 0 && id == self.id
+	return err == 0 && id == p.Self
 }
 
 // Exec looks a program up in PATH, and replaces the process by it. It returns only if that
@@ -185,13 +185,6 @@ func (s *Search) Why() bare.Errno {
 	return unix.ENOENT
 }
 
-// self is the identity of the running file. It is known only if a chain may come back to
-// this file.
-var self struct {
-	id    bare.Identity
-	known bool
-}
-
 // identifySelf finds out which file is running, if a later word of the command line is the
 // name of a tool.
 //
@@ -218,7 +211,7 @@ func identifySelf(p *bare.Process, tools []*Tool) {
 func identify(p *bare.Process) {
 	if executable := p.Executable(); executable != "" {
 		id, _, err := bare.Identify(executable)
-		self.id, self.known = id, err == 0
+		p.Self, p.KnowsSelf = id, err == 0
 	}
 }
 
@@ -230,7 +223,7 @@ const procSelf = "/proc/self/exe"
 // it was executed holds unless a tool has changed the working directory or the root.
 func ownFile(p *bare.Process) string {
 	id, _, err := bare.Identify(p.Executable())
-	if self.known && err == 0 && id == self.id {
+	if p.KnowsSelf && err == 0 && id == p.Self {
 		return p.Executable()
 	}
 	return procSelf
@@ -247,11 +240,11 @@ func fusible(p *bare.Process, argv bare.Words, file string, tools []*Tool) (tool
 	if tool = find(tools, bare.Base(file)); tool == nil && bare.Base(file) == multicallName && len(tools) > 1 {
 		tool, skipped = find(tools, argv.At(1)), 1
 	}
-	if tool == nil || tool.Stays || !self.known || p.Bytes() > certain {
+	if tool == nil || tool.Stays || !p.KnowsSelf || p.Bytes() > certain {
 		return nil, 0
 	}
 	id, mode, err := bare.Identify(file)
-	if err != 0 || id != self.id || mode&(unix.S_ISUID|unix.S_ISGID) != 0 ||
+	if err != 0 || id != p.Self || mode&(unix.S_ISUID|unix.S_ISGID) != 0 ||
 		!bare.Executable(file) || bare.ExecIsNeeded(file) {
 		return nil, 0
 	}

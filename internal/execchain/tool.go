@@ -50,16 +50,10 @@ type Tool struct {
 // Version is the text of --version.
 const Version = "catena 0.1.0\n"
 
-// process is the process of this program.
-var process bare.Process
-
-// Process returns the process that RunChain works on.
-func Process() *bare.Process { return &process }
-
 // Start is the life of a program before the runtime. It runs the chain that begins with the
 // command line on the kernel's stack, and does not return.
 func Start(stack uintptr, tools []*Tool) {
-	process.Start(stack)
+	bare.This().Start(stack)
 	RunChain(tools)
 }
 
@@ -67,7 +61,7 @@ func Start(stack uintptr, tools []*Tool) {
 // return. A program with several tools is the tool that it is called as. A program with a
 // single tool is that tool, whatever it is called. A program with several tools that is called
 // run or finish becomes the chain in a file.
-func RunChain(tools []*Tool) { bare.Quit(runChain(&process, tools)) }
+func RunChain(tools []*Tool) { bare.Quit(runChain(bare.This(), tools)) }
 
 func runChain(p *bare.Process, tools []*Tool) bare.Exit {
 	tool, file := tools[0], ""

@@ -44,7 +44,7 @@ func Main(tools []*execchain.Tool) {
 	bare.Hosted.NextSignal = nextSignal
 	bare.Hosted.Flock = flockWithin
 
-	p := execchain.Process()
+	p := bare.This()
 	if !p.AdoptStrings(os.Args, environment()) {
 		bare.Quit(p.NoMemory())
 	}

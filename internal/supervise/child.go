@@ -4,7 +4,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"catena/internal/bare"
-	"catena/internal/execchain"
 	"catena/internal/service"
 	"catena/internal/tai64"
 )
@@ -138,7 +137,7 @@ func become(c *child) {
 }
 
 // environment is the environment of this process, which run and finish get as well.
-func environment() *bare.Environment { return &execchain.Process().Env }
+func environment() *bare.Environment { return &bare.This().Env }
 
 func (c *child) becomeRun() {
 	if c.ready >= 0 {

@@ -58,5 +58,5 @@ func (c *child) becomeSupervisor() bool {
 	if !ok {
 		return c.fail(toExecute, unix.ENOMEM)
 	}
-	return c.fail(toExecute, execchain.Exec(execchain.Process(), argv))
+	return c.fail(toExecute, execchain.Exec(bare.This(), argv))
 }
