@@ -91,7 +91,7 @@ uninstall:
 	@unset CDPATH; cd '$(DEST)/' && { for f in $(INSTALLED); do \
 		case $$f in \
 		bin/catena | share/catena/*) ours=yes ;; \
-		$(patsubst %,bin/% |,$(HOSTED)) bin/svscanboot | share/man/*) ours=$$(grep catena "$$f" 2>/dev/null) ;; \
+		$(patsubst %,bin/% |,$(HOSTED)) bin/svscanboot | share/man/*) ours=$$(grep -l catena "$$f" 2>/dev/null) ;; \
 		*) ours=$$(readlink "$$f" | grep -x catena) ;; \
 		esac; \
 		if [ -n "$$ours" ]; then rm -f "$$f" || exit 1; \
