@@ -25,7 +25,7 @@ func searchPath(p *bare.Process) string {
 func proceed(p *bare.Process, before *Tool, path string, tools []*Tool) (*Tool, bare.Errno) {
 	program, argv := p.Program(), p.Args
 	own := ownTool(program)
-	if own != nil && !own.Stays && !bare.KeepsCapabilities() {
+	if own != nil && !own.Stays && !isApart(p) && !bare.KeepsCapabilities() {
 		p.Run(argv)
 		return own, 0
 	}
@@ -209,11 +209,21 @@ func identifySelf(p *bare.Process, tools []*Tool) {
 
 // identify notes which file is running.
 func identify(p *bare.Process) {
-	if executable := p.Executable(); executable != "" {
+	executable := p.Executable()
+	if isApart(p) {
+		executable = procSelf
+	}
+	if executable != "" {
 		id, _, err := bare.Identify(executable)
 		p.Self, p.KnowsSelf = id, err == 0
 	}
 }
+
+// apart is the name by which a link was executed, as far as the link can tell, in a chain from a
+// file that catena-explain looks at. Then each link of the chain is execed. There is no such file.
+const apart = "/proc/0/run"
+
+func isApart(p *bare.Process) bool { return bare.Equal(p.Executable(), apart) }
 
 // procSelf is a name of the running file that holds wherever the process has gone, if there
 // is a /proc.
@@ -240,7 +250,7 @@ func fusible(p *bare.Process, argv bare.Words, file string, tools []*Tool) (tool
 	if tool = find(tools, bare.Base(file)); tool == nil && bare.Base(file) == multicallName && len(tools) > 1 {
 		tool, skipped = find(tools, argv.At(1)), 1
 	}
-	if tool == nil || tool.Stays || !p.KnowsSelf || p.Bytes() > certain {
+	if tool == nil || tool.Stays || !p.KnowsSelf || isApart(p) || p.Bytes() > certain {
 		return nil, 0
 	}
 	id, mode, err := bare.Identify(file)

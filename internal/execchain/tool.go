@@ -118,12 +118,16 @@ func multicall(p *bare.Process, tools []*Tool) bare.Exit {
 			return exit
 		}
 		return p.Print("Each prints more with --help.\n",
+			"catena explain program [arg ...] says what each link of a chain changes.\n",
 			"Called as run (or finish), it becomes the chain in the file chain (or\n",
 			"finish.chain), a word a line.\n")
 	case "--version":
 		return p.Print(Version)
 	default:
 		tool := find(tools, word)
+		if tool == nil && bare.Equal(word, "explain") && p.Executable() != "" {
+			return runBeside(p, "catena-explain")
+		}
 		if tool == nil {
 			p.Fatal("unknown tool ", word)
 			return bare.Misused
@@ -131,6 +135,21 @@ func multicall(p *bare.Process, tools []*Tool) bare.Exit {
 		p.Run(p.Args.From(1))
 		return run(p, tool, tools, false)
 	}
+}
+
+// runBeside becomes a program that is no tool of this file, and lies in the same folder. What
+// talks to people is ordinary Go, and linked separately.
+func runBeside(p *bare.Process, name string) bare.Exit {
+	var file bare.Buffer
+	own := p.Executable()
+	if !file.Append(own[:len(own)-len(bare.Base(own))]) || !file.Append(name) {
+		return p.NoMemory()
+	}
+	words, ok := p.Args.From(2).Behind(file.String())
+	if !ok {
+		return p.NoMemory()
+	}
+	return p.FatalErrno(bare.Execve(file.String(), words, &p.Env), "unable to run ", file.String())
 }
 
 // run runs one tool after the other, until a tool ends the process or the next program is
