@@ -181,7 +181,7 @@ func TestPagesAndHelpSayTheSameOfEachTool(t *testing.T) {
 
 // The page of catena lists the tools twice more: for who reads on, and for who makes the links.
 func TestPageOfCatenaNamesEveryTool(t *testing.T) {
-	diffLists(t, "SEE ALSO of catena.8", submatches(`(?m)^\.Xr (\w+) 8`, section(t, "catena", "SEE ALSO")), "cmd/ and init/", append(append(tools(), hosted()...), "svscanboot"))
+	diffLists(t, "SEE ALSO of catena.8", submatches(`(?m)^\.Xr ([\w-]+) 8`, section(t, "catena", "SEE ALSO")), "cmd/ and init/", append(append(tools(), hosted()...), "svscanboot"))
 	loop := submatches(`(?s)for tool in (.*?); do`, section(t, "catena", "EXAMPLES"))
 	named := slices.DeleteFunc(tools(), func(tool string) bool { return slices.Contains(unnamed(t), tool) })
 	diffLists(t, "the links of catena.8", submatches(`(\w+)`, strings.ReplaceAll(loop[0], `\e`, "")), "what make makes", named)
