@@ -81,6 +81,9 @@ func numbersOfLocals(file *ast.File) (found []token.Pos) {
 
 // isRaw reports whether a call is a system call in assembly, during which no stack moves.
 func isRaw(callee ast.Expr) bool {
+	if strings.HasPrefix(selector(callee), "unix.RawSyscall") { // of hosted code
+		return true
+	}
 	name, ok := callee.(*ast.Ident)
 	return ok && (name.Name == "vfork" || strings.HasPrefix(name.Name, "rawSyscall"))
 }
