@@ -2,7 +2,7 @@
 //
 // Usage:
 //
-//	setuidgid [-s] account child
+//	setuidgid [-s] [-n] account child
 package main
 
 import (

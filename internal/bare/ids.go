@@ -117,3 +117,10 @@ func CheckExec() Errno {
 	}
 	return 0
 }
+
+// GainNoPrivileges keeps the process, and all that it will start, from gaining privileges by the
+// files that it executes.
+func GainNoPrivileges() Errno {
+	_, _, err := rawSyscall6(unix.SYS_PRCTL, unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0, 0)
+	return err
+}
