@@ -77,7 +77,7 @@ func chainsToTry() int64 {
 // asks for an answer of daemontools that catena means to differ from:
 //
 //   - an option that 0.76 does not have: the first word -s of setuidgid and
-//     fghack; -i, -f, -p of envdir; -H and -R of softlimit; -r and -t of setlock;
+//     fghack; -i, -f, -p of envdir; -H and -R of softlimit; -r, -t and others of setlock;
 //     the value - and the suffixes K, M, G of softlimit; --help and --version; an
 //     account with a colon
 //   - a symbolic link in an env directory that leads nowhere, for which 0.76
@@ -86,6 +86,7 @@ func chainsToTry() int64 {
 //   - a program whose interpreter is missing, or a variable that is too long, after which
 //     catena names that (compare takes it away)
 //   - control bytes and invalid UTF-8 in names, which catena's messages escape
+//   - a lock on a directory, or on a file that the process may read and not write
 //   - an unknown account where no process may start: catena says that it cannot
 //     ask the name service, which it runs as a program
 //
@@ -392,7 +393,7 @@ func (g *randomChain) lock() (words []string) {
 	}
 	file := g.one("lock", "lock", "alias", "new", "new", "other", "dir/new", "made", "dangling")
 	if g.percent(20) {
-		file = g.one("readonly", "fifo", "socket", "dir", "loop", "nowhere/new", "plain/new", "dark/new", "", "naïve", strings.Repeat("long", 80))
+		file = g.one("fifo", "socket", "loop", "nowhere/new", "plain/new", "dark/new", "", "naïve", strings.Repeat("long", 80))
 	}
 	if !waits && g.percent(20) {
 		file = "locked"
@@ -401,6 +402,9 @@ func (g *randomChain) lock() (words []string) {
 	target := file
 	if same[file] != "" {
 		target = same[file]
+	}
+	if g.locks[target] && target != "lock" {
+		file, target = "lock", "lock" // the umask may have made another one readable only
 	}
 	if g.locks[target] && waits {
 		words = append(words, "-n")

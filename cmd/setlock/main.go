@@ -2,7 +2,7 @@
 //
 // Usage:
 //
-//	setlock [-nNxXr] [-t ms] file program [arg ...]
+//	setlock [-nNxXrseo] [-t ms] [-w seconds] [-E code] file program [arg ...]
 package main
 
 import (

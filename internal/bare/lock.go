@@ -71,6 +71,38 @@ func waitForLock(fd, how int, nanoseconds int64) bool {
 	return err == 0
 }
 
+// HoldOpen has a child hold an open file, and with it a lock, until this process has ended,
+// whatever this process executes meanwhile. HoldOpen closes the descriptor.
+//
+// The child has nothing else of this process: no other descriptor, no signal, no working
+// directory. It learns by a pidfd that this process has ended. A signal at the death of the parent
+// would not do, because the kernel does not let a process signal another user's.
+func HoldOpen(fd int) Errno {
+	pidfd, err := OpenProcess(Getpid())
+	if err != 0 {
+		return err
+	}
+	was := CatchSignals()
+	pid, err := fork(0)
+	if err == 0 && pid == 0 {
+		for n := range pidfd {
+			if n != fd {
+				Close(n)
+			}
+		}
+		CloseFrom(pidfd + 1)
+		Chdir("/")
+		for !WaitFor(pidfd, -1) && Signal(pidfd, 0) != unix.ESRCH {
+			Sleep(1e9) // the wait was interrupted, or is refused
+		}
+		Quit(0)
+	}
+	was.Restore()
+	Close(pidfd)
+	Close(fd)
+	return err
+}
+
 // LockOwner is the process that has locked a file by flock(2), as proc_locks(5) says; 0 if
 // nobody can say. That process may have ended, and left the lock to a child.
 //

@@ -50,6 +50,9 @@ type Tool struct {
 // Version is the text of --version.
 const Version = "catena 0.1.0\n"
 
+// NoEntry is what is wrong if something cannot be done under the Go runtime.
+const NoEntry = "built without the early entry: build with go build -ldflags=-E=_rt0_catena"
+
 // Start is the life of a program before the runtime. It runs the chain that begins with the
 // command line on the kernel's stack, and does not return.
 func Start(stack uintptr, tools []*Tool) {
@@ -168,7 +171,7 @@ func run(p *bare.Process, tool *Tool, tools []*Tool, fused bool) bare.Exit {
 			return p.Print(Version)
 		}
 		if tool.BareOnly && bare.UnderRuntime() {
-			return p.Fatal("built without the early entry: build with go build -ldflags=-E=_rt0_catena")
+			return p.Fatal(NoEntry)
 		}
 		// The next program is looked up in the PATH that the tool was started with, even if
 		// the tool sets another PATH for that program. In C it is the other one.
