@@ -2,7 +2,7 @@
 //
 // Usage:
 //
-//	envuidgid account child
+//	envuidgid [-s] account child
 package main
 
 import (

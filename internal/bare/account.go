@@ -35,16 +35,19 @@ func FindAccount(p *Process, form string) (account Account, exit Exit) {
 	colon := Index(form, ':')
 	user := form[:colon]
 	if colon == len(form) {
-		return find(p, accounts, user)
+		return find(p, Accounts, user)
 	}
 	group := form[colon+1:]
 	if user == "" || group == "" {
 		return Account{}, p.Fatal("unknown account ", form)
 	}
 	if AllDigits(user) {
-		account, exit = findUID(p, user, form)
+		account.UID, exit = parseID(p, user, form)
+		if exit == Continue {
+			account, _, exit = FindUID(p, account.UID)
+		}
 	} else {
-		account, exit = find(p, accounts, user)
+		account, exit = find(p, Accounts, user)
 	}
 	if exit != Continue {
 		return account, exit
@@ -53,8 +56,26 @@ func FindAccount(p *Process, form string) (account Account, exit Exit) {
 		account.GID, exit = parseID(p, group, form)
 		return account, exit
 	}
-	found, exit := find(p, groups, group)
+	found, exit := find(p, Groups, group)
 	account.GID = found.GID
+	return account, exit
+}
+
+// FindNumber looks up an account that has these digits for a name, or else for a uid. A uid
+// without an entry is none, because nobody knows its group.
+func FindNumber(p *Process, digits string) (account Account, exit Exit) {
+	account, found, _, exit := LookUp(p, Accounts, digits)
+	if found || exit != Continue {
+		return account, exit
+	}
+	uid, exit := parseID(p, digits, digits)
+	if exit != Continue {
+		return account, exit
+	}
+	account, found, exit = FindUID(p, uid)
+	if !found && exit == Continue {
+		exit = p.Fatal("no group for ", digits, ", which is no account: write ", digits, ":gid")
+	}
 	return account, exit
 }
 
@@ -72,12 +93,17 @@ func (a Account) Owner() (Account, bool) {
 	return a, true
 }
 
-// SupplementaryGroups lists the groups of the account, its own gid first, as initgroups(3)
-// would set them. Any result but Continue is a failure, which has been reported.
-func (a Account) SupplementaryGroups(p *Process) (gids []uint32, exit Exit) {
+// SupplementaryGroups lists the groups that have the account as a member. With own, the gid of
+// the account comes first, and only there: so initgroups(3) would set them. Any result but
+// Continue is a failure, which has been reported.
+func (a Account) SupplementaryGroups(p *Process, own bool) (gids []uint32, exit Exit) {
 	var list Buffer
-	if !addGroup(&list, a.GID) {
-		return nil, p.NoMemory()
+	except := uint32(noID)
+	if own {
+		except = a.GID
+		if !putGroup(&list, a.GID) {
+			return nil, p.NoMemory()
+		}
 	}
 	var err Errno
 	switch {
@@ -87,14 +113,14 @@ func (a Account) SupplementaryGroups(p *Process) (gids []uint32, exit Exit) {
 		if exit != Continue {
 			return nil, exit
 		}
-		err = answer.readInitgroups(&list, a.Name)
+		err = answer.readInitgroups(&list, a.Name, except)
 		if finishGetent(&answer) {
 			return nil, p.Fatal("unable to look up the groups of ", a.Name, ": getent failed")
 		}
 	default:
 		var file reader
 		if file, err = openReader(groupFile); err == 0 {
-			err = file.readMemberships(&list, a.Name)
+			err = file.readMemberships(&list, a.Name, except)
 			file.close()
 		} else if err == unix.ENOENT {
 			err = 0
@@ -106,30 +132,30 @@ func (a Account) SupplementaryGroups(p *Process) (gids []uint32, exit Exit) {
 	return gidsOf(&list), Continue
 }
 
-// What find can look up.
+// What LookUp can look up.
 const (
-	accounts = iota
-	groups
+	Accounts = iota
+	Groups
 )
 
-// find is lookUp for those to whom an unknown name is a failure.
+// find is LookUp for those to whom an unknown name is a failure.
 func find(p *Process, what int, name string) (Account, Exit) {
-	account, found, _, exit := lookUp(p, what, name)
+	account, found, _, exit := LookUp(p, what, name)
 	switch {
 	case exit != Continue || found:
 		return account, exit
-	case what == groups:
+	case what == Groups:
 		return account, p.Fatal("unknown group ", name)
 	}
 	return account, p.Fatal("unknown account ", name)
 }
 
-// lookUp looks a name up in the file, and asks the name service if the file does not have it.
+// LookUp looks a name up in the file, and asks the name service if the file does not have it.
 // If neither knows the name, why says what kept the file from being read, or is 0. Any result
 // but Continue is a failure, which has been reported.
-func lookUp(p *Process, what int, name string) (account Account, found bool, why Errno, exit Exit) {
+func LookUp(p *Process, what int, name string) (account Account, found bool, why Errno, exit Exit) {
 	path, kind, key := passwdFile, "account ", "passwd\x00"
-	if what == groups {
+	if what == Groups {
 		path, kind, key = groupFile, "group ", "group\x00"
 	}
 	file, err := openReader(path)
@@ -160,33 +186,27 @@ func lookUp(p *Process, what int, name string) (account Account, found bool, why
 }
 
 func (r *reader) readEntry(what int, want wanted) (Account, bool, Errno) {
-	if what == groups {
+	if what == Groups {
 		return r.readGroup(want)
 	}
 	return r.readPasswd(want)
 }
 
-// findUID looks an account up by its uid, in the file. A uid without an entry is an
-// account, too.
-func findUID(p *Process, digits, form string) (Account, Exit) {
-	uid, exit := parseID(p, digits, form)
-	if exit != Continue {
-		return Account{}, exit
-	}
+// FindUID looks an account up by its uid, in the file. A uid without an entry is an account,
+// too, which has nothing but the uid.
+func FindUID(p *Process, uid uint32) (account Account, found bool, exit Exit) {
 	file, err := openReader(passwdFile)
 	if err == 0 {
-		var account Account
-		var found bool
 		account, found, err = file.readPasswd(wanted{by: byUID, uid: uid})
 		file.close()
 		if found {
-			return account, Continue
+			return account, true, Continue
 		}
 	}
 	if err != 0 && err != unix.ENOENT && err != unix.EACCES {
-		return Account{}, p.FatalErrno(err, "unable to read ", passwdFile)
+		return Account{}, false, p.FatalErrno(err, "unable to read ", passwdFile)
 	}
-	return Account{UID: uid}, Continue
+	return Account{UID: uid}, false, Continue
 }
 
 func parseID(p *Process, digits, form string) (uint32, Exit) {
@@ -205,17 +225,6 @@ func isAskable(name string) bool {
 		number = number[1:]
 	}
 	return name != "" && name[0] != '-' && !AllDigits(number) && Index(name, '\n') == len(name)
-}
-
-// addGroup adds a gid to a list, unless the list has it. False means that there is no
-// memory.
-func addGroup(list *Buffer, gid uint32) bool {
-	for i := 0; i < list.n; i += 4 {
-		if *(*uint32)(pointer(list.at + uintptr(i))) == gid {
-			return true
-		}
-	}
-	return putGroup(list, gid)
 }
 
 // putGroup puts a gid at the end of a list. False means that there is no memory.

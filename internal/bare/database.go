@@ -170,15 +170,18 @@ func (r *reader) readGroup(want wanted) (a Account, found bool, err Errno) {
 	return a, false, r.err
 }
 
-// readMemberships adds the gids of the groups that have user as a member.
-func (r *reader) readMemberships(list *Buffer, user string) Errno {
+// readMemberships adds the gids of the groups that have user as a member, except one.
+func (r *reader) readMemberships(list *Buffer, user string, except uint32) Errno {
 	var name, room Buffer
 	for r.lineStart() {
 		gid, end, ok := r.groupHead(&name, &room)
 		for more := ok && end == ':'; more; more = end == ',' {
 			end = r.field(&room, ',')
-			if end != 0 && Equal(skipBlanks(room.String()), user) && !addGroup(list, gid) {
-				return unix.ENOMEM
+			if end != 0 && Equal(skipBlanks(room.String()), user) {
+				if gid != except && !putGroup(list, gid) {
+					return unix.ENOMEM
+				}
+				break
 			}
 		}
 		r.skipLine(end)
@@ -196,9 +199,9 @@ func (r *reader) groupHead(name, room *Buffer) (gid uint32, end byte, ok bool) {
 	return r.id(room)
 }
 
-// readInitgroups adds the gids that getent initgroups prints behind the name. It compares
-// the name byte by byte, because a name may look like a gid.
-func (r *reader) readInitgroups(list *Buffer, name string) Errno {
+// readInitgroups adds the gids that getent initgroups prints behind the name, except one. It
+// compares the name byte by byte, because a name may look like a gid.
+func (r *reader) readInitgroups(list *Buffer, name string, except uint32) Errno {
 	for i := range len(name) {
 		if c, _ := r.next(); c != name[i] {
 			return unix.EPROTO
@@ -221,7 +224,7 @@ func (r *reader) readInitgroups(list *Buffer, name string) Errno {
 		if !good || n >= noID {
 			return unix.EPROTO
 		}
-		if r.err == 0 && !addGroup(list, uint32(n)) {
+		if r.err == 0 && uint32(n) != except && !putGroup(list, uint32(n)) {
 			return unix.ENOMEM
 		}
 	}

@@ -11,7 +11,7 @@ func UserAndGroups(p *Process, form string) (uid uint32, gids []uint32, known bo
 	}
 	var list Buffer
 	colon := Index(form, ':')
-	user, known, why, exit := lookUp(p, accounts, form[:colon])
+	user, known, why, exit := LookUp(p, Accounts, form[:colon])
 	if !known || exit != Continue {
 		return 0, nil, false, why, exit
 	}
@@ -21,7 +21,7 @@ func UserAndGroups(p *Process, form string) (uid uint32, gids []uint32, known bo
 	for colon < len(form) {
 		form = form[colon+1:]
 		colon = Index(form, ':')
-		group, known, why, exit := lookUp(p, groups, form[:colon])
+		group, known, why, exit := LookUp(p, Groups, form[:colon])
 		switch {
 		case !known || exit != Continue:
 			return 0, nil, false, why, exit

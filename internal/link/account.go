@@ -5,13 +5,17 @@ import "catena/internal/bare"
 // What the links that take an account have in common.
 
 // accountWords reads the words of such a link: an account, and the program with its
-// arguments. It looks the account up. Any result but Continue is a failure, which has been
-// reported.
-func accountWords(p *bare.Process, words bare.Words) (account bare.Account, program bare.Words, exit bare.Exit) {
+// arguments. It looks the account up, which may be a number alone if numbers is true. Any result
+// but Continue is a failure, which has been reported.
+func accountWords(p *bare.Process, words bare.Words, numbers bool) (account bare.Account, program bare.Words, exit bare.Exit) {
 	if words.Len() < 2 {
 		return account, words, p.Usage()
 	}
-	account, exit = bare.FindAccount(p, words.At(0))
+	if numbers && bare.AllDigits(words.At(0)) {
+		account, exit = bare.FindNumber(p, words.At(0))
+	} else {
+		account, exit = bare.FindAccount(p, words.At(0))
+	}
 	return account, words.From(1), exit
 }
 
@@ -25,7 +29,7 @@ func become(p *bare.Process, account bare.Account, supplementary bool) bare.Exit
 	gids, unable := []uint32{account.GID}, "unable to setgid"
 	if supplementary {
 		var exit bare.Exit
-		if gids, exit = account.SupplementaryGroups(p); exit != bare.Continue {
+		if gids, exit = account.SupplementaryGroups(p, true); exit != bare.Continue {
 			return exit
 		}
 		unable = "unable to set supplementary groups"

@@ -26,7 +26,7 @@ func setuidgid(p *bare.Process) bare.Exit {
 		supplementary, forGood = supplementary || word == "-s", forGood || word == "-n"
 		words = words.From(1)
 	}
-	account, program, exit := accountWords(p, words)
+	account, program, exit := accountWords(p, words, false)
 	if exit != bare.Continue {
 		return exit
 	}

@@ -14,13 +14,13 @@ var Setuser = execchain.Tool{
 	Usage:   "setuser: usage: setuser account child",
 	Misused: bare.Misused,
 	Help: `usage: setuser account child
-An account is a name, or user:group with names or numbers.
+An account is a name, a number, or user:group with names or numbers.
 `,
 	Run: setuser,
 }
 
 func setuser(p *bare.Process) bare.Exit {
-	account, program, exit := accountWords(p, p.Args.From(1))
+	account, program, exit := accountWords(p, p.Args.From(1), true)
 	if exit != bare.Continue {
 		return exit
 	}
