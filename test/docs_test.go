@@ -184,7 +184,7 @@ func TestPageOfCatenaNamesEveryTool(t *testing.T) {
 	diffLists(t, "SEE ALSO of catena.8", submatches(`(?m)^\.Xr ([\w-]+) 8`, section(t, "catena", "SEE ALSO")), "cmd/ and init/", append(append(tools(), hosted()...), "svscanboot"))
 	loop := submatches(`(?s)for tool in (.*?); do`, section(t, "catena", "EXAMPLES"))
 	named := slices.DeleteFunc(tools(), func(tool string) bool { return slices.Contains(unnamed(t), tool) })
-	diffLists(t, "the links of catena.8", submatches(`(\w+)`, strings.ReplaceAll(loop[0], `\e`, "")), "what make makes", named)
+	diffLists(t, "the links of catena.8", submatches(`([\w-]+)`, strings.ReplaceAll(loop[0], `\e`, "")), "what make makes", named)
 }
 
 // A reader who looks for a file of such a name finds out why there is none.
@@ -198,7 +198,7 @@ func TestPageSaysForWhichToolsNoFileIsInstalled(t *testing.T) {
 }
 
 func TestMulticallTableHasTheFoldersOfCmd(t *testing.T) {
-	listed := submatches(`(?m)^\s+([a-z]\w*)`, help(t, "catena"))
+	listed := submatches(`(?m)^\s+([a-z][\w-]*)`, help(t, "catena"))
 	diffLists(t, "catena --help", listed, "cmd/", tools())
 }
 

@@ -3,7 +3,7 @@ package test
 // Every file of testdata/script describes one behaviour. It is run along every
 // path, and a script named *_as_daemontools also with Debian's package, which
 // proves that it says what 0.76 does. So are those named *_as_coreutils,
-// *_as_execline and *_as_runit, with these packages.
+// *_as_execline, *_as_gosu and *_as_runit, with these packages.
 //
 // Not tested in this file: what the final program inherits as a whole, random
 // chains, the order of the system calls, the parsers by themselves, speed.
@@ -53,7 +53,7 @@ import (
 )
 
 func TestScript(t *testing.T) {
-	for _, p := range []path{fused, separate, plain, arm64, {"oracle", oracleDir}, {"coreutils", oracleDir}, {"execline", execlineDir}, {"runit", oracleDir}} {
+	for _, p := range []path{fused, separate, plain, arm64, {"oracle", oracleDir}, {"coreutils", oracleDir}, {"execline", execlineDir}, {"gosu", gosuDir}, {"runit", oracleDir}} {
 		t.Run(p.name, func(t *testing.T) {
 			pattern := "*.txtar"
 			switch p.name {
@@ -69,6 +69,9 @@ func TestScript(t *testing.T) {
 			case "execline":
 				need(t, filepath.Join(execlineDir, "redirfd"))
 				pattern = "*_as_execline.txtar"
+			case "gosu":
+				need(t, filepath.Join(gosuDir, "gosu"))
+				pattern = "*_as_gosu.txtar"
 			case "runit":
 				need(t, filepath.Join(oracleDir, "chpst"))
 				pattern = "*_as_runit.txtar"
@@ -152,7 +155,7 @@ func (p path) setup(env *testscript.Env) error {
 // machine's.
 func (p path) condition(name string) (bool, error) {
 	switch name {
-	case "fused", "separate", "plain", "oracle", "coreutils", "execline", "runit":
+	case "fused", "separate", "plain", "oracle", "coreutils", "execline", "gosu", "runit":
 		return name == p.name, nil
 	case "qemu":
 		return p.name == "arm64", nil

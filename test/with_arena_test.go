@@ -46,12 +46,18 @@ func daemontools(t testing.TB) path {
 }
 
 // runit is its chpst, from Debian's package.
-func runit(t testing.TB) path {
+func runit(t testing.TB) path { return alone(t, "runit", filepath.Join(debian, "chpst")) }
+
+// tianon is his gosu, from Debian's package.
+func tianon(t testing.TB) path { return alone(t, "tianon", filepath.Join(gosuDir, "gosu")) }
+
+// alone is an oracle of a single program.
+func alone(t testing.TB, name, program string) path {
 	t.Helper()
-	p := path{"runit", filepath.Join(work, "runit")}
+	p := path{name, filepath.Join(work, name)}
 	must(os.MkdirAll(p.dir, 0o755))
-	need(t, filepath.Join(debian, "chpst"))
-	if err := os.Symlink(filepath.Join(debian, "chpst"), filepath.Join(p.dir, "chpst")); err != nil && !errors.Is(err, os.ErrExist) {
+	need(t, program)
+	if err := os.Symlink(program, filepath.Join(p.dir, filepath.Base(program))); err != nil && !errors.Is(err, os.ErrExist) {
 		t.Fatal(err)
 	}
 	return p
@@ -313,6 +319,7 @@ func missing(lines, others []string, mark string) (list []string) {
 const (
 	oracleDir   = "/usr/bin"
 	execlineDir = "/usr/lib/execline/bin"
+	gosuDir     = "/usr/sbin"
 	systemPath  = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 )
 

@@ -74,7 +74,7 @@ func FindNumber(p *Process, digits string) (account Account, exit Exit) {
 	}
 	account, found, exit = FindUID(p, uid)
 	if !found && exit == Continue {
-		exit = p.Fatal("no group for ", digits, ", which is no account: write ", digits, ":gid")
+		exit = p.Fatal("no group for ", digits, ", which is no account: write uid:gid")
 	}
 	return account, exit
 }

@@ -11,6 +11,8 @@ const (
 	sysSetgroups = unix.SYS_SETGROUPS32
 	sysSetgid    = unix.SYS_SETGID32
 	sysSetuid    = unix.SYS_SETUID32
+	sysGetuid    = unix.SYS_GETUID32
+	sysGetgid    = unix.SYS_GETGID32
 	sysGeteuid   = unix.SYS_GETEUID32
 	sysStatfs    = unix.SYS_STATFS64
 	sysFstatat   = unix.SYS_FSTATAT64

@@ -14,6 +14,8 @@ const (
 	sysSetgroups = unix.SYS_SETGROUPS
 	sysSetgid    = unix.SYS_SETGID
 	sysSetuid    = unix.SYS_SETUID
+	sysGetuid    = unix.SYS_GETUID
+	sysGetgid    = unix.SYS_GETGID
 	sysGeteuid   = unix.SYS_GETEUID
 	sysStatfs    = unix.SYS_STATFS
 	sysFstatat   = unix.SYS_NEWFSTATAT

@@ -24,6 +24,18 @@ func Setgid(gid uint32) Errno {
 	return err
 }
 
+// Getuid is the real user id.
+func Getuid() uint32 {
+	r, _, _ := rawSyscall(sysGetuid, 0, 0, 0)
+	return uint32(r)
+}
+
+// Getgid is the real group id.
+func Getgid() uint32 {
+	r, _, _ := rawSyscall(sysGetgid, 0, 0, 0)
+	return uint32(r)
+}
+
 // Geteuid is the effective user id.
 func Geteuid() uint32 {
 	r, _, _ := rawSyscall(sysGeteuid, 0, 0, 0)

@@ -30,7 +30,7 @@ func proceed(p *bare.Process, before *Tool, path string, tools []*Tool) (*Tool, 
 		return own, 0
 	}
 	s := search(p, program, path)
-	s.inC = before.NotRun != nil
+	s.inC = before.ByExecvp
 	for s.Next() {
 		file := s.Candidate()
 		if leadsBack(p, argv.At(0), file) {
@@ -177,6 +177,24 @@ func passedInC(why bare.Errno) bool {
 	return false
 }
 
+// findAny steps to the next file that is there, whether it can be executed or not.
+func (s *Search) findAny() bool {
+	for s.Next() {
+		if bare.Exists(bare.Cwd, s.Candidate()) == 0 {
+			return true
+		}
+		s.Failed(unix.ENOENT)
+	}
+	return false
+}
+
+// IsThere reports whether there is a file for a program in the PATH of the process, whether it can
+// be executed or not.
+func IsThere(p *bare.Process, program string) bool {
+	s := Look(p, program)
+	return s.findAny()
+}
+
 // Why is the error of the whole search.
 func (s *Search) Why() bare.Errno {
 	if s.denied != 0 {
@@ -280,11 +298,8 @@ func notRun(p *bare.Process, before *Tool, why bare.Errno, path string) bare.Exi
 		return p.FatalErrno(why, at, unable, file, " by ", ownFile(p))
 	}
 	s := search(p, file, path)
-	for (why == unix.ENOENT || why == unix.E2BIG) && s.Next() {
-		if bare.Exists(bare.Cwd, s.Candidate()) == 0 {
-			return p.FatalExec(why, bare.Cwd, s.Candidate(), p.Args, &p.Env, at, unable, file)
-		}
-		s.Failed(unix.ENOENT)
+	if (why == unix.ENOENT || why == unix.E2BIG) && s.findAny() {
+		return p.FatalExec(why, bare.Cwd, s.Candidate(), p.Args, &p.Env, at, unable, file)
 	}
 	if at != "" && why == unix.ENOENT && bare.Index(file, ' ') < len(file) {
 		return p.Fatal(at, unable, file, ": ", bare.Reason(why), " (a line is one word)")

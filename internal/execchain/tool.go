@@ -29,9 +29,12 @@ type Tool struct {
 	Unable string
 
 	// NotRun says why the next program cannot be run, for a tool that says so in words and with
-	// exit codes of its own. The next program of such a tool is looked for as by execvp(3) of
-	// the C library.
+	// exit codes of its own.
 	NotRun func(p *bare.Process, why bare.Errno) bare.Exit
+
+	// ByExecvp says that the next program is looked for as by execvp(3) of the C library, and
+	// not as by daemontools: also in a PATH that the tool has set.
+	ByExecvp bool
 
 	// Stays says that the process stays as long as other processes run. Such a tool is
 	// always execed, so that ps and /proc show it under its own name.
@@ -47,11 +50,11 @@ type Tool struct {
 	Run func(p *bare.Process) bare.Exit
 }
 
-// Version is the text of --version.
-const Version = "catena 0.1.0\n"
-
 // NoEntry is what is wrong if something cannot be done under the Go runtime.
 const NoEntry = "built without the early entry: build with go build -ldflags=-E=_rt0_catena"
+
+// Version is the text of --version.
+const Version = "catena 0.1.0\n"
 
 // Start is the life of a program before the runtime. It runs the chain that begins with the
 // command line on the kernel's stack, and does not return.
@@ -179,7 +182,7 @@ func run(p *bare.Process, tool *Tool, tools []*Tool, fused bool) bare.Exit {
 		if exit := tool.Run(p); exit != bare.Continue {
 			return exit
 		}
-		if before.NotRun != nil {
+		if before.ByExecvp {
 			path = searchPath(p)
 		}
 		var err bare.Errno

@@ -4,15 +4,15 @@ import "path/filepath"
 
 // ours are the tools of catena that exec the rest of their command line.
 var ours = []string{
-	"argv0", "cd", "chpst", "env", "envdir", "envfile", "envuidgid", "fdclose", "fdmove", "fghack", "nice",
-	"nohup", "pgrphack", "redirfd", "setlock", "setuidgid", "setuser", "softlimit", "umask",
+	"argv0", "cd", "chpst", "env", "envdir", "envfile", "envuidgid", "fdclose", "fdmove", "fghack", "gosu", "nice",
+	"nohup", "pgrphack", "redirfd", "setlock", "setuidgid", "setuser", "softlimit", "su-exec", "umask",
 }
 
 // others are programs of other projects that do so too. What such a program does besides is
 // small and its own: explain runs it.
 var others = []string{
 	"setsid", "stdbuf", "taskset", "ionice", "chrt", "prlimit", "setpriv", "setarch", "choom",
-	"chroot", "unshare", "nsenter", "runuser", "timeout", "flock", "sudo", "doas", "gosu", "su-exec",
+	"chroot", "unshare", "nsenter", "runuser", "timeout", "flock", "sudo", "doas",
 	"numactl", "exec", "emptyenv", "export", "unexport", "fdblock", "fdswap", "s6-applyuidgid",
 	"s6-envdir", "s6-envuidgid", "s6-fghack", "s6-ioconnect", "s6-setlock", "s6-setsid",
 	"s6-setuidgid", "s6-softlimit",

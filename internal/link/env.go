@@ -20,8 +20,9 @@ var Env = execchain.Tool{
   -C dir   change the working directory
 Without a command the variables are printed.
 `,
-	Run:    env,
-	NotRun: envNotRun,
+	Run:      env,
+	NotRun:   envNotRun,
+	ByExecvp: true,
 }
 
 // enved speaks for the last env, in envNotRun.

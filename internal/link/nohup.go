@@ -18,8 +18,9 @@ var Nohup = execchain.Tool{
 Input from a terminal is ignored, and output to a terminal is appended to
 nohup.out, or to $HOME/nohup.out.
 `,
-	Run:    nohup,
-	NotRun: nohupNotRun,
+	Run:      nohup,
+	NotRun:   nohupNotRun,
+	ByExecvp: true,
 }
 
 // nohupPosix is the exit code of a failure of nohup itself if POSIXLY_CORRECT is set.
