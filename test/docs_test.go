@@ -114,7 +114,7 @@ func TestUsageMessageStandsInThePage(t *testing.T) {
 		switch tool {
 		case "svstat", "svscan", "readproctitle", "multilog", "tai64n", "tai64nlocal":
 			continue
-		case "svc":
+		case "svc", "supervisorctl": // which asks for commands
 			arguments = []string{"-Z"}
 		}
 		var errs bytes.Buffer
