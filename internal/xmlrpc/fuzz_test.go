@@ -156,7 +156,9 @@ func TestADeepDocumentIsRefused(t *testing.T) {
 	}
 }
 
-func BenchmarkReadTheStatusOf200Programs(b *testing.B) {
+// statusOf200 is what a server answers about 200 programs.
+func statusOf200(b *testing.B) []byte {
+	b.Helper()
 	var list Array
 	for range 200 {
 		s := Struct{}
@@ -173,9 +175,24 @@ func BenchmarkReadTheStatusOf200Programs(b *testing.B) {
 		b.Fatal(err)
 	}
 	b.SetBytes(int64(len(doc)))
+	return doc
+}
+
+func BenchmarkReadTheStatusOf200Programs(b *testing.B) {
+	doc := statusOf200(b)
 	for b.Loop() {
 		if _, err := ReadResponse(doc); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// The same by encoding/xml, which makes no values yet.
+func BenchmarkTokensOf200ProgramsByTheLibrary(b *testing.B) {
+	doc := statusOf200(b)
+	for b.Loop() {
+		if _, ok := byLibrary(doc); !ok {
+			b.Fatal("not taken")
 		}
 	}
 }
