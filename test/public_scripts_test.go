@@ -113,7 +113,7 @@ func newPublicStage(t *testing.T) publicStage {
 	for _, name := range slices.Concat(sevenTools, []string{"chpst"}, strings.Fields("s6-applyuidgid s6-envdir s6-envuidgid s6-fghack s6-setlock s6-setsid s6-setuidgid s6-softlimit")) {
 		file := filepath.Join(debian, name)
 		need(t, file)
-		must(os.Symlink(file, filepath.Join(peers.dir, name)))
+		linkOnce(file, filepath.Join(peers.dir, name))
 	}
 	return publicStage{peers, asInstalled(t, fused), asInstalled(t, separate)}
 }

@@ -37,10 +37,7 @@ func daemontools(t testing.TB) path {
 	must(os.MkdirAll(p.dir, 0o755))
 	for _, tool := range sevenTools {
 		need(t, filepath.Join(debian, tool))
-		err := os.Symlink(filepath.Join(debian, tool), filepath.Join(p.dir, tool))
-		if err != nil && !errors.Is(err, os.ErrExist) {
-			t.Fatal(err)
-		}
+		linkOnce(filepath.Join(debian, tool), filepath.Join(p.dir, tool))
 	}
 	return p
 }
@@ -57,10 +54,15 @@ func alone(t testing.TB, name, program string) path {
 	p := path{name, filepath.Join(work, name)}
 	must(os.MkdirAll(p.dir, 0o755))
 	need(t, program)
-	if err := os.Symlink(program, filepath.Join(p.dir, filepath.Base(program))); err != nil && !errors.Is(err, os.ErrExist) {
-		t.Fatal(err)
-	}
+	linkOnce(program, filepath.Join(p.dir, filepath.Base(program)))
 	return p
+}
+
+// linkOnce makes a symbolic link, unless another test has made it.
+func linkOnce(target, name string) {
+	if err := os.Symlink(target, name); !errors.Is(err, os.ErrExist) {
+		must(err)
+	}
 }
 
 // asInstalled is a folder with the tools of a path, under the names that make installs.
@@ -74,9 +76,7 @@ func asInstalled(t *testing.T, p path) path {
 		} else if slices.Contains(unnamed(t), tool) {
 			continue
 		}
-		if err := os.Symlink(file, filepath.Join(all.dir, tool)); err != nil && !errors.Is(err, os.ErrExist) {
-			t.Fatal(err)
-		}
+		linkOnce(file, filepath.Join(all.dir, tool))
 	}
 	return all
 }
