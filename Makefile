@@ -12,11 +12,13 @@ GO      = go
 
 # Where the text begins: so that the code that runs before the Go runtime begins behind a multiple
 # of 2 MiB, see "Where it lies in memory" in internal/boot/HACKING.md.
-TEXT_amd64 = 0x587000
+TEXT_amd64 = 0x57f000
 TEXT_arm64 = 0x591000
 
 # The entry point that runs before the Go runtime, see internal/boot. With the tag bare, what
 # would run under the runtime is left out, see internal/hosted.
+# Without inlining the runtime is 45 kB smaller. It does not run.
+GCFLAGS = runtime=-l
 LDFLAGS = -s -w -E=_rt0_catena $(addprefix -T=,$(TEXT_$(shell $(GO) env GOARCH)))
 TAGS    = bare
 
@@ -32,7 +34,7 @@ all: bin/catena $(TOOLS:%=bin/%) $(HOSTED:%=bin/%)
 
 bin/catena: FORCE
 	@mkdir -p bin
-	$(GO) build -buildvcs=false -trimpath -tags=$(TAGS) -ldflags='$(LDFLAGS)' -o $@ ./cmd/catena
+	$(GO) build -buildvcs=false -trimpath -tags=$(TAGS) -gcflags='$(GCFLAGS)' -ldflags='$(LDFLAGS)' -o $@ ./cmd/catena
 
 $(TOOLS:%=bin/%): bin/catena
 	@ln -sf catena $@

@@ -72,7 +72,7 @@ func inCmd(names []string) string { return "./cmd/" + strings.Join(names, " ./cm
 func build(out, packages string, entry bool, env ...string) {
 	args := []string{"build", "-trimpath", "-buildvcs=false", "-o", out}
 	if entry {
-		args = append(args, "-tags=bare", "-ldflags=-E=_rt0_catena -T="+textAddress(env))
+		args = append(args, "-tags=bare", "-gcflags=runtime=-l", "-ldflags=-E=_rt0_catena -T="+textAddress(env))
 	}
 	cmd := exec.Command("go", append(args, strings.Fields(packages)...)...)
 	cmd.Dir = root
