@@ -15,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -100,6 +101,9 @@ func TestOptionsAreTheSameInPageAndHelp(t *testing.T) {
 func TestOptionsAreTheSameInSynopsisAndPage(t *testing.T) {
 	need(t, "mandoc")
 	for _, tool := range commands() {
+		if strings.Contains(pageSynopsis(t, tool), "[options]") { // there are too many
+			continue
+		}
 		inSynopsis := strings.Split(strings.Join(submatches(`\[-([A-Za-z0-9]+)`, pageSynopsis(t, tool)), ""), "")
 		inPage := submatches(`(?m)^\.It Fl ([A-Za-z0-9])( |$)`, section(t, tool, "DESCRIPTION"))
 		diffLists(t, "SYNOPSIS of "+tool+".8", inSynopsis, "its list", inPage)
@@ -126,6 +130,9 @@ func TestUsageMessageStandsInThePage(t *testing.T) {
 		}
 		lines := strings.Split(strings.TrimRight(errs.String(), "\n"), "\n") // chpst ends with an empty line
 		line := `.It "` + lines[len(lines)-1] + `"`
+		if tool == "daemon" { // the list of options follows
+			line = `.It "` + lines[0] + `"`
+		}
 		if !strings.Contains(section(t, tool, "DIAGNOSTICS"), line) {
 			t.Errorf("DIAGNOSTICS of %s.8 lacks %s", tool, line)
 		}
@@ -237,7 +244,8 @@ func TestPagesAreCleanForMandoc(t *testing.T) {
 	}
 }
 
-// Each example is run as it stands, by sh, where its programs are stubs.
+// Each example is run as it stands, by sh, where its programs are stubs, and with a /run of its
+// own.
 func TestExamplesOfThePagesRun(t *testing.T) {
 	needRoot(t)
 	for _, tool := range commands() {
@@ -247,7 +255,8 @@ func TestExamplesOfThePagesRun(t *testing.T) {
 		}
 		for _, example := range examples {
 			script := strings.NewReplacer(`\e`, `\`, `\&`, "").Replace(example)
-			cmd := exec.Command("sh", "-euc", script)
+			cmd := exec.Command("sh", "-euc", "mount --make-rprivate / && mount -t tmpfs run /run\n"+script)
+			cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 			cmd.Dir = serviceDirectory(t)
 			cmd.Env = []string{"PATH=" + fused.dir + ":/usr/bin:/bin"}
 			if out, err := cmd.CombinedOutput(); err != nil {

@@ -198,6 +198,7 @@ var explainedChains = []string{
 	"redirfd -w 1 out redirfd -r 0 file redirfd -a 7 new fdmove -c 2 1 fdclose 0 probe",
 	"redirfd -x 5 @/here/env/new redirfd -u 6 file probe",
 	"fghack probe",
+	"pidfile new pidfile lock probe",
 	"fghack -s catena nohup catena nice -n 4 probe x y",
 	"catena argv0 probe other name",
 	"setuser -s www-data probe",

@@ -39,6 +39,7 @@ var tools = [...]*execchain.Tool{
 	&link.Nice,
 	&link.Nohup,
 	&link.Pgrphack,
+	&link.Pidfile,
 	&control.Readproctitle,
 	&link.Redirfd,
 	&link.Setlock,
@@ -54,6 +55,7 @@ var tools = [...]*execchain.Tool{
 	&control.Svwait,
 	&timestamp.Tai64n,
 	&timestamp.Tai64nlocal,
+	&link.Tosyslog,
 	&link.Umask,
 }
 

@@ -13,6 +13,10 @@ import (
 // startHelper.
 func Fork() (pid int, err Errno) { return fork(uintptr(unix.SIGCHLD)) }
 
+// ForkUnheard is Fork for a child that sends no signal when it ends: the next program of a chain
+// has not started it.
+func ForkUnheard() (pid int, err Errno) { return fork(0) }
+
 // fork makes a child that sends a signal to its parent when it ends; 0 is no signal. The
 // children for the program's own use send none. A SIGCHLD that is blocked must not stay
 // pending for the next program, and if SIGCHLD is ignored the exit code must not be lost.

@@ -24,6 +24,7 @@
 //	                 stat.go          which file it is, its mode and its times
 //	                 descriptor.go    the numbers of open files
 //	                 pipe.go          pipes and FIFOs
+//	                 socket.go        sockets
 //	                 reader.go        files of lines, and lists of processes
 //	                 stream.go        streams that may have been made non-blocking
 //	                 filesystem.go    file systems

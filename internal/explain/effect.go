@@ -47,6 +47,10 @@ func (t *tracer) enters(p *process) {
 		t.controls(p, int(int32(a[0])), int(a[1]), uintptr(a[2]))
 	case unix.SYS_WRITE:
 		t.writes(p, a[0], []unix.RemoteIovec{{Base: uintptr(a[1]), Len: int(a[2])}})
+	case unix.SYS_PWRITE64:
+		t.changes(p, int(int32(a[0])), int64(a[2]))
+	case unix.SYS_FTRUNCATE:
+		p.skip(0)
 	case unix.SYS_WRITEV:
 		t.writes(p, a[0], readVector(p.pid, uintptr(a[1]), int(a[2])))
 	}
@@ -263,6 +267,16 @@ func (t *tracer) writes(p *process, fd uint64, from []unix.RemoteIovec) {
 		all += piece.Len
 	}
 	p.skip(int64(all))
+}
+
+// changes deals with what is written into a file at a place, as a pidfile is.
+func (t *tracer) changes(p *process, fd int, size int64) {
+	name, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", p.pid, fd))
+	if is, ok := t.openedAs(p.pid, fd); ok {
+		name = is.name
+	}
+	t.note("%s would be written", name)
+	p.skip(size)
 }
 
 // readVector reads what writev(2) takes.

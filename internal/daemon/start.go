@@ -1,0 +1,305 @@
+package daemon
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"catena/internal/service"
+)
+
+// Starting a daemon: what can go wrong is found and said before anything goes on without the
+// caller.
+
+// start starts the client, in the background or here.
+func (s *settings) start(words []string) (code int, err error) {
+	words = append(splitCommand(s.command), words...)
+	if len(words) == 0 {
+		return failed, misused("Invalid arguments: no command supplied")
+	}
+	if !s.foreground || s.chdir != "" {
+		if err := os.Chdir(s.directory()); err != nil {
+			return failed, because(err, "failed to change directory to %s", s.directory())
+		}
+	}
+	client, err := s.clientOf(words)
+	if err != nil {
+		return failed, err
+	}
+	if s.name != "" {
+		s.self = s.name
+	}
+	if !s.core {
+		if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{Max: coreMaximum()}); err != nil {
+			return failed, because(err, "failed to prevent core file generation")
+		}
+	}
+	syscall.Umask(s.umask)
+	if err := s.tryLogs(); err != nil {
+		return failed, err
+	}
+	var pidfile *os.File
+	if s.pidfile != "" {
+		old := syscall.Umask(0o022)
+		pidfile, err = s.lockPidfile()
+		syscall.Umask(old)
+		if err != nil {
+			return failed, because(err, "failed to create pidfile for %s", s.nameForMessages())
+		}
+	}
+	if s.foreground {
+		return s.stayInForeground(client, pidfile)
+	}
+	return done, s.detach(client, pidfile)
+}
+
+func (s *settings) nameForMessages() string {
+	if s.name != "" {
+		return s.name
+	}
+	return s.pidfile
+}
+
+// coreMaximum is the hard limit of core files, which stays as it is.
+func coreMaximum() uint64 {
+	var limit unix.Rlimit
+	unix.Getrlimit(unix.RLIMIT_CORE, &limit)
+	return limit.Max
+}
+
+// clientOf turns the words of the command line into those of argv0: the name that the client is
+// called by, its file, and its arguments.
+func (s *settings) clientOf(words []string) (client []string, err error) {
+	program := words[0]
+	if s.isCareful() {
+		why, err := s.unsafeProgram(program)
+		switch {
+		case err != nil:
+			return nil, because(err, "failed to tell if %s is safe", program)
+		case why != "":
+			return nil, fmt.Errorf("refusing to execute unsafe program: %s (%s)", program, why)
+		}
+	}
+	file, err := s.search(program)
+	if err == nil {
+		err = unix.Access(file, unix.X_OK)
+	}
+	if err != nil {
+		return nil, because(err, "failed to start: %s", program)
+	}
+	called := program
+	if s.name != "" {
+		called = s.name + ": " + program
+	}
+	return append([]string{file, called}, words[1:]...), nil
+}
+
+// splitCommand splits the argument of --command into words. Single and double quotes and a
+// backslash keep blanks together, as in a shell.
+func splitCommand(text string) (words []string) {
+	var word strings.Builder
+	begun := false
+	quote := byte(0)
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+		switch {
+		case c == '\\' && quote != '\'' && i+1 < len(text):
+			i++
+			if quote == '"' && text[i] != '"' && text[i] != '\\' {
+				word.WriteByte('\\')
+			}
+			word.WriteByte(text[i])
+			begun = true
+		case quote != 0 && c == quote:
+			quote = 0
+		case quote == 0 && (c == '\'' || c == '"'):
+			quote, begun = c, true
+		case quote == 0 && strings.IndexByte(blanks, c) >= 0:
+			if begun {
+				words = append(words, word.String())
+			}
+			word.Reset()
+			begun = false
+		default:
+			word.WriteByte(c)
+			begun = true
+		}
+	}
+	if begun {
+		words = append(words, word.String())
+	}
+	return words
+}
+
+// tryLogs opens the files that messages and output go to, so that the caller hears of one that
+// cannot be opened.
+func (s *settings) tryLogs() error {
+	for _, log := range []struct {
+		output  output
+		problem string
+	}{
+		{s.errlog, "failed to start error delivery to %s"},
+		{s.dbglog, "failed to start debug delivery to %s"},
+		{s.stdout, "failed to open %s to log client stdout"},
+		{s.stderr, "failed to open %s to log client stderr"},
+	} {
+		if !log.output.IsFile {
+			continue
+		}
+		file, err := openLog(log.output.Spec)
+		if err != nil {
+			return because(err, log.problem, log.output.Spec)
+		}
+		file.Close()
+	}
+	return nil
+}
+
+// openLog opens a log to write at its end. A FIFO without a reader does not make it wait.
+func openLog(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY, 0o666)
+}
+
+// detach starts a supervisor, and returns when it runs.
+func (s *settings) detach(client []string, pidfile *os.File) error {
+	s.debugf("%s", s)
+	messages, left := s.openMessages(), 0
+	if pidfile != nil {
+		if left = s.leftClient(); left != 0 {
+			s.errlog.write(s.self, fmt.Sprintf("client (pid %d) of a daemon that was killed still runs", left))
+		} else if err := removeOld(clientPidfile(s.pidfile)); err != nil {
+			return because(err, "failed to create client pidfile")
+		}
+	}
+	if err := s.comeBack(); err != nil {
+		return err
+	}
+	place, err := s.openPlace()
+	if err != nil {
+		return err
+	}
+	defer place.lock.Close()
+	if err := waitForEnd(place.dir); err != nil {
+		return err
+	}
+	if runs, _, _ := service.Left(place.dir, service.ThisEpoch()); !runs {
+		if left != 0 {
+			return fmt.Errorf("failed to become a daemon: the client (pid %d) of a daemon that was killed runs", left)
+		}
+		os.RemoveAll(filepath.Join(place.dir, "supervise"))
+	}
+	if err := s.compile(place.dir, client); err != nil {
+		return err
+	}
+	s.debugf("chain: %q", s.chain(client))
+	process, err := s.supervise(place.dir, messages, pidfile)
+	if err != nil {
+		return err
+	}
+	return waitForBegin(place.dir, process)
+}
+
+// waitForEnd waits for the supervisor of a daemon that has just ended. Its pidfile has gone by
+// then, or this program would not have the lock.
+func waitForEnd(dir string) error {
+	epoch := service.ThisEpoch()
+	for range 200 {
+		if !isHeld(dir, epoch) {
+			return nil
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return fmt.Errorf("failed to become a daemon: a supervisor runs in %s", dir)
+}
+
+// supervise starts a supervisor in a session of its own. Its pid goes into the pidfile.
+func (s *settings) supervise(dir string, messages, pidfile *os.File) (*os.Process, error) {
+	own, err := os.Executable()
+	if err != nil {
+		return nil, because(err, "failed to find this program")
+	}
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return nil, because(err, "failed to open %s", os.DevNull)
+	}
+	defer null.Close()
+	if messages == nil {
+		messages = null
+	}
+	files := []*os.File{null, null, messages}
+	if pidfile != nil {
+		files = append(files, pidfile)
+	}
+	signal.Ignore(syscall.SIGHUP)
+	syscall.Umask(0o022)
+	unix.CloseRange(3, 1<<32-1, unix.CLOSE_RANGE_CLOEXEC) // what the caller had open stays here
+	program := filepath.Join(filepath.Dir(own), "supervise")
+	process, err := os.StartProcess(program, []string{"supervise", dir}, &os.ProcAttr{
+		Dir: "/", Env: s.forClient(), Files: files, Sys: &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		return nil, because(err, "failed to start %s", program)
+	}
+	if pidfile != nil {
+		if err := writePid(pidfile, process.Pid); err != nil {
+			process.Signal(syscall.SIGTERM)
+			return nil, because(err, "failed to create pidfile for %s", s.nameForMessages())
+		}
+	}
+	return process, nil
+}
+
+// waitForBegin waits until a supervisor takes commands.
+func waitForBegin(dir string, process *os.Process) error {
+	ended := make(chan *os.ProcessState, 1)
+	go func() {
+		state, _ := process.Wait()
+		ended <- state
+	}()
+	for {
+		fd, err := service.OpenControl(dir)
+		if err == 0 {
+			unix.Close(fd)
+			return nil
+		}
+		select {
+		case state := <-ended:
+			if state != nil && state.Success() { // the client has ended meanwhile
+				return nil
+			}
+			return fmt.Errorf("failed to become a daemon: supervise %s: %v", dir, state)
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
+// openMessages opens where the supervisor's own messages go: the file of --errlog, or syslog,
+// which takes each message as a record.
+func (s *settings) openMessages() *os.File {
+	if s.errlog.IsFile {
+		file, _ := openLog(s.errlog.Spec)
+		return file
+	}
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	if err := unix.Connect(fd, &unix.SockaddrUnix{Name: "/dev/log"}); err != nil {
+		unix.Close(fd)
+		return nil
+	}
+	return os.NewFile(uintptr(fd), "/dev/log")
+}
+
+// debugf writes a debug message, if any are wanted.
+func (s *settings) debugf(format string, values ...any) {
+	if s.debug > 0 {
+		s.dbglog.write(s.self, fmt.Sprintf("debug: "+format, values...))
+	}
+}

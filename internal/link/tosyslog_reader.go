@@ -1,0 +1,109 @@
+package link
+
+import (
+	"catena/internal/bare"
+)
+
+// The reader of tosyslog: a process that sends each line of the streams to the syslog daemon, and
+// ends when nobody has the other ends of the pipes. It is in a session of its own, so that
+// signals for the program's process group do not cost lines.
+
+// lineMax is the longest text of a message. Longer lines are several messages.
+const lineMax = 8 << 10
+
+// lines has what was read of the streams and not sent, and message is room for one message.
+var (
+	lines   [3][lineMax]byte
+	message [128 + lineMax]byte
+)
+
+func readStreams(tag string) {
+	for fd := range streams {
+		if streams[fd].end >= 0 && streams[fd].sent {
+			bare.Replace(fd, streams[fd].end)
+		} else {
+			streams[fd].sent = false
+			bare.Close(fd)
+		}
+	}
+	bare.CloseFrom(len(streams))
+	bare.Setsid()
+	bare.Chdir("/")
+	log := -1
+	for streams[1].sent || streams[2].sent {
+		wait := [3]int{1: -1, 2: -1}
+		for fd := 1; fd < len(streams); fd++ {
+			if streams[fd].sent {
+				wait[fd] = fd
+			}
+		}
+		one, two, err := bare.WaitForTwo(wait[1], wait[2], bare.Never)
+		if err != 0 {
+			break
+		}
+		if one {
+			log = readStream(1, tag, log)
+		}
+		if two {
+			log = readStream(2, tag, log)
+		}
+	}
+	bare.Quit(0)
+}
+
+// readStream reads of a stream what there is and sends the lines of it. log is the socket to the
+// syslog daemon, or -1.
+func readStream(fd int, tag string, log int) (newLog int) {
+	s := &streams[fd]
+	text := lines[fd][:]
+	n, err := bare.Read(fd, text[s.held:])
+	if err != 0 || n <= 0 {
+		if s.held > 0 {
+			log = sendLine(log, s.priority, tag, text[:s.held])
+		}
+		s.sent, s.held = false, 0
+		bare.Close(fd)
+		return log
+	}
+	n += s.held
+	at := 0
+	for {
+		end := at + bare.Index(bare.TextOf(text[at:n]), '\n')
+		if end == n {
+			break
+		}
+		log = sendLine(log, s.priority, tag, text[at:end])
+		at = end + 1
+	}
+	if at == 0 && n == len(text) {
+		log = sendLine(log, s.priority, tag, text)
+		at = n
+	}
+	s.held = copy(text, text[at:n])
+	return log
+}
+
+// sendLine sends a message. If the syslog daemon was started anew, the socket has to be as well.
+// Without one the message is lost, as those of syslog(3) are.
+func sendLine(log, priority int, tag string, line []byte) (newLog int) {
+	m := message[:]
+	m[0] = '<'
+	n := 1 + bare.PutNumber(m[1:], uint64(priority))
+	n += copy(m[n:], ">")
+	n += copy(m[n:], tag[:min(len(tag), 100)])
+	n += copy(m[n:], ": ")
+	n += copy(m[n:], line)
+	for range 2 {
+		if log >= 0 {
+			if bare.Write(log, m[:n]) == 0 {
+				return log
+			}
+			bare.Close(log)
+		}
+		var err bare.Errno
+		if log, err = bare.ConnectDatagrams("/dev/log"); err != 0 {
+			return -1
+		}
+	}
+	return log
+}
