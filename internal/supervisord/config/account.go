@@ -68,6 +68,30 @@ func userID(s string) (account, error) {
 	return account{}, errors.New("Invalid user id " + s)
 }
 
+// UserIDs returns the ids of a user, by name or uid.
+func UserIDs(s string) (uid, gid int64, err error) {
+	a, err := userID(s)
+	return a.uid, a.gid, err
+}
+
+// GroupsOf returns the groups that list a user as a member.
+func GroupsOf(s string) (gids []int, err error) {
+	a, err := userID(s)
+	if err != nil {
+		return nil, err
+	}
+	u := user.User{Username: a.name, Uid: strconv.FormatInt(a.uid, 10), Gid: strconv.FormatInt(a.gid, 10)}
+	list, err := u.GroupIds()
+	for _, gid := range list {
+		n, err := strconv.Atoi(gid)
+		if err != nil {
+			return nil, err
+		}
+		gids = append(gids, n)
+	}
+	return gids, err
+}
+
 // groupID converts the name of a group or a gid.
 func groupID(s string) (gid int64, err error) {
 	gid, err = python.Int(s, 10)

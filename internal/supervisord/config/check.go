@@ -82,13 +82,13 @@ func (r *reader) checkNeeds() {
 	}
 }
 
-// Named lists the names, group:process, of what a name stands for: a group, group:* or a process.
+// Named lists the full names of what a name stands for: a group, group:* or a process.
 func (c *Config) Named(called string) (names []string) {
 	group, process, both := strings.Cut(called, ":")
 	for _, g := range c.Groups {
 		for _, p := range g.Programs {
 			if g.Name == group && (!both || process == "*" || process == p.Name) {
-				names = append(names, g.Name+":"+p.Name)
+				names = append(names, FullName(g.Name, p.Name))
 			}
 		}
 	}

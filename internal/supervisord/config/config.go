@@ -10,6 +10,9 @@ import (
 	"catena/internal/supervisord/python"
 )
 
+// Version is that of the Supervisor whose behaviour this is.
+const Version = "4.2.5"
+
 // A Config is what a configuration file says, with the files that it includes.
 type Config struct {
 	File    string   `json:"file"`
@@ -88,6 +91,8 @@ type Log struct {
 	CaptureMaxBytes int64  `json:"capture_maxbytes"`
 	Events          bool   `json:"events_enabled"`
 	Syslog          bool   `json:"syslog"`
+
+	Path string `json:"path,omitempty"` // of the file, as soon as somebody has decided which one Auto is
 }
 
 // When a process is started again after it has run long enough.

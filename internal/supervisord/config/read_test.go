@@ -164,6 +164,7 @@ depends_on=web:*,web:1,db
 	diff(t, "problems", said, []string{"main.conf:5: web:0 depends on nothing, and there is no such group or process"})
 	diff(t, "web", c.Named("web"), []string{"web:0", "web:1"})
 	diff(t, "web:1", c.Named("web:1"), []string{"web:1"})
+	diff(t, "db:db", c.Named("db:db"), []string{"db"})
 	diff(t, "db:x", c.Named("db:x"), nil)
 }
 

@@ -14,36 +14,70 @@ func (r *reader) readServer(environ func(string) string) {
 		return
 	}
 	s := &scope{reader: r, section: section, names: python.Names{"here": r.here}}
-	r.config.Server = Server{
-		MinFDs:      value(s, "minfds", 1024, integer),
-		MinProcs:    value(s, "minprocs", 200, integer),
-		Directory:   value(s, "directory", "", existingDirectory),
-		User:        value(s, "user", "", validUser),
-		UMask:       value(s, "umask", 0o22, octal),
-		LogFile:     value(s, "logfile", "supervisord.log", pathInDirectory),
-		LogMaxBytes: value(s, "logfile_maxbytes", 50<<20, size),
-		LogBackups:  value(s, "logfile_backups", 10, integer),
-		LogLevel:    value(s, "loglevel", "info", logLevel),
-		PIDFile:     value(s, "pidfile", "supervisord.pid", pathInDirectory),
-		Identifier:  value(s, "identifier", "supervisor", asIs),
-		NoDaemon:    value(s, "nodaemon", false, boolean),
-		Silent:      value(s, "silent", false, boolean),
-		ChildLogDir: value(s, "childlogdir", temporary(environ), existingDirectory),
-		NoCleanup:   value(s, "nocleanup", false, boolean),
-		StripANSI:   value(s, "strip_ansi", false, boolean),
-		RunDir:      value(s, "rundir", "", pathInDirectory),
-		Environment: value(s, "environment", nil, func(text string) ([]Variable, error) {
-			// Supervisor expands this value once more.
-			text, err := python.Expand(text, r.environ.With(python.Names{"here": r.here, "host_node_name": r.node}), "environment")
-			if err != nil {
-				return nil, err
-			}
-			return python.Pairs(text)
-		}),
+	r.config.Server = Server{MinFDs: 1024, MinProcs: 200, UMask: 0o22, LogFile: "supervisord.log", LogMaxBytes: 50 << 20, LogBackups: 10,
+		LogLevel: "info", PIDFile: "supervisord.pid", Identifier: "supervisor", ChildLogDir: temporary(environ)}
+	for _, setting := range settings {
+		value(s, setting.key, false, func(text string) (bool, error) {
+			return true, setting.set(&r.config.Server, text)
+		})
 	}
+	r.config.Server.Environment = value(s, "environment", nil, func(text string) ([]Variable, error) {
+		// Supervisor expands this value once more.
+		text, err := python.Expand(text, r.environ.With(python.Names{"here": r.here, "host_node_name": r.node}), "environment")
+		if err != nil {
+			return nil, err
+		}
+		return python.Pairs(text)
+	})
 	for _, variable := range r.config.Server.Environment {
 		r.environ["ENV_"+variable.Key] = variable.Value
 	}
+}
+
+// settings are the keys of the section supervisord that options of the command line may set as
+// well, in the order in which Supervisor reads them.
+var settings = []struct {
+	key string
+	set func(*Server, string) error
+}{
+	{"minfds", into(func(s *Server) *int64 { return &s.MinFDs }, integer)},
+	{"minprocs", into(func(s *Server) *int64 { return &s.MinProcs }, integer)},
+	{"directory", into(func(s *Server) *string { return &s.Directory }, existingDirectory)},
+	{"user", into(func(s *Server) *string { return &s.User }, validUser)},
+	{"umask", into(func(s *Server) *int64 { return &s.UMask }, octal)},
+	{"logfile", into(func(s *Server) *string { return &s.LogFile }, pathInDirectory)},
+	{"logfile_maxbytes", into(func(s *Server) *int64 { return &s.LogMaxBytes }, size)},
+	{"logfile_backups", into(func(s *Server) *int64 { return &s.LogBackups }, integer)},
+	{"loglevel", into(func(s *Server) *string { return &s.LogLevel }, logLevel)},
+	{"pidfile", into(func(s *Server) *string { return &s.PIDFile }, pathInDirectory)},
+	{"identifier", into(func(s *Server) *string { return &s.Identifier }, asIs)},
+	{"nodaemon", into(func(s *Server) *bool { return &s.NoDaemon }, boolean)},
+	{"silent", into(func(s *Server) *bool { return &s.Silent }, boolean)},
+	{"childlogdir", into(func(s *Server) *string { return &s.ChildLogDir }, existingDirectory)},
+	{"nocleanup", into(func(s *Server) *bool { return &s.NoCleanup }, boolean)},
+	{"strip_ansi", into(func(s *Server) *bool { return &s.StripANSI }, boolean)},
+	{"rundir", into(func(s *Server) *string { return &s.RunDir }, asIs)},
+}
+
+// into returns a function that converts a text and puts it into a field.
+func into[T any](field func(*Server) *T, convert func(string) (T, error)) func(*Server, string) error {
+	return func(s *Server, text string) error {
+		converted, err := convert(text)
+		if err == nil {
+			*field(s) = converted
+		}
+		return err
+	}
+}
+
+// Set sets what a key of the section supervisord would set.
+func (s *Server) Set(key, text string) error {
+	for _, setting := range settings {
+		if setting.key == key {
+			return setting.set(s, text)
+		}
+	}
+	return errors.New("there is no key " + key)
 }
 
 // validUser checks that a user is there, and returns the text.

@@ -1,0 +1,184 @@
+package compile
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"catena/internal/supervisord/config"
+	"catena/internal/supervisord/python"
+)
+
+// chain adds the file chain: what Supervisor does in a child between fork and exec, in its order.
+func (b *builder) chain() {
+	p := &b.program
+	words, _ := python.Words(p.Command) // which config has checked
+	links := [][]string{{"envfile", env}, {"redirfd", "-u", "0", stdin}}
+	links = append(links, b.outputs()...)
+	if p.UID != nil && *p.UID != int64(b.around.UID) {
+		links = append(links, []string{"setuidgid", "-s", p.User})
+	}
+	links = append(links, []string{"cd", b.path(p.Directory)})
+	if p.UMask != nil {
+		links = append(links, []string{"umask", fmt.Sprintf("%03o", *p.UMask&0o777)})
+	}
+	if slices.Contains(b.around.Tools, words[0]) {
+		links = append(links, []string{"argv0", b.lookUp(words[0])})
+	}
+	text, err := chainText(append(links, words))
+	if err != nil {
+		b.problem(err.Error())
+	}
+	b.add(chain, text)
+}
+
+// lookUp finds a command in the PATH that the program gets: in a chain its name alone would mean
+// the tool. If the command is not there, the path is that of a file which is not there.
+func (b *builder) lookUp(command string) string {
+	path := b.around.Path
+	for _, variable := range b.program.Environment {
+		if variable.Key == "PATH" {
+			path = variable.Value
+		}
+	}
+	if path == "" {
+		path = "/bin:/usr/bin:/usr/local/bin"
+	}
+	dirs := strings.Split(path, ":")
+	for _, dir := range dirs {
+		file := filepath.Join(b.path(dir), command)
+		if info, err := os.Stat(file); err == nil && info.Mode()&0o111 != 0 && !info.IsDir() {
+			return file
+		}
+	}
+	return filepath.Join(b.path(dirs[0]), command)
+}
+
+// path is a path as the server sees it, or its directory if the path is empty.
+func (b *builder) path(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(b.around.Directory, path)
+}
+
+// chainText writes links, each with its arguments, as a chain file has them: a word a line,
+// and the arguments indented.
+func chainText(links [][]string) (string, error) {
+	const most = 131072 // of such a file
+	var b strings.Builder
+	marked := false // the line before may be gone on with
+	for _, link := range links {
+		for i, word := range link {
+			indent := "    "
+			if i == 0 {
+				indent = ""
+			}
+			if strings.Contains(word, "\r\n") || strings.HasSuffix(word, "\r") {
+				return "", fmt.Errorf("no line of a chain ends in a carriage return, and a word does: %s", python.Repr(word))
+			}
+			mark := isMarked(word)
+			if mark && marked {
+				b.WriteString("\n") // so that they are two words
+			}
+			if mark {
+				word = "|" + strings.ReplaceAll(word, "\n", "\n"+indent+"|")
+			}
+			b.WriteString(indent + word + "\n")
+			marked = mark
+		}
+	}
+	if b.Len() > most {
+		return "", fmt.Errorf("its chain has more than %d bytes", most)
+	}
+	return b.String(), nil
+}
+
+// isMarked reports whether a word needs a | in front.
+func isMarked(word string) bool {
+	return word == "" || strings.Contains(word, "\n") || strings.Trim(word, " \t") != word || strings.IndexByte(`#|"'$`, word[0]) >= 0
+}
+
+// Where a stream goes.
+const (
+	toFile   = iota
+	toStdout // that of the server, which svscan hands on
+	toStderr
+)
+
+// where returns where a stream goes, and which file that is.
+func where(log config.Log) (to int, file string) {
+	switch log.Path {
+	case "":
+		return toFile, "/dev/null"
+	case "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1":
+		return toStdout, ""
+	case "/dev/stderr", "/dev/fd/2", "/proc/self/fd/2":
+		return toStderr, ""
+	}
+	return toFile, log.Path
+}
+
+// outputs are the links that connect standard output and standard error. Where one of them goes
+// to what the other one is, that comes before the other one is something else.
+func (b *builder) outputs() [][]string {
+	p := &b.program
+	out, outFile := where(p.Stdout)
+	first := [][]string{{"redirfd", "-a", "1", outFile}}
+	switch out {
+	case toStdout:
+		first = nil
+	case toStderr:
+		first = [][]string{{"fdmove", "-c", "1", "2"}}
+	}
+	if p.RedirectStderr {
+		return append(first, []string{"fdmove", "-c", "2", "1"})
+	}
+	err, errFile := where(p.Stderr)
+	switch {
+	case err == toStderr:
+		return first
+	case err == toFile:
+		return append(first, []string{"redirfd", "-a", "2", errFile})
+	case out == toStderr: // they change places
+		return [][]string{{"fdmove", "-c", "3", "1"}, {"fdmove", "-c", "1", "2"}, {"fdmove", "2", "3"}}
+	}
+	return append([][]string{{"fdmove", "-c", "2", "1"}}, first...)
+}
+
+// environment adds the file of variables. The program has those of the server besides.
+func (b *builder) environment() {
+	variables := []config.Variable{{Key: "SUPERVISOR_ENABLED", Value: "1"}}
+	if url := b.program.ServerURL; url != "" {
+		variables = append(variables, config.Variable{Key: "SUPERVISOR_SERVER_URL", Value: url})
+	} else if b.around.ServerURL != "" {
+		variables = append(variables, config.Variable{Key: "SUPERVISOR_SERVER_URL", Value: b.around.ServerURL})
+	}
+	variables = append(variables,
+		config.Variable{Key: "SUPERVISOR_PROCESS_NAME", Value: b.program.Name},
+		config.Variable{Key: "SUPERVISOR_GROUP_NAME", Value: b.group.Name})
+	var text strings.Builder
+	quote := strings.NewReplacer(`"`, `\"`, `\`, `\\`, `$`, `\$`, "`", "\\`")
+	for _, variable := range python.Update(variables, b.program.Environment) {
+		if !isName(variable.Key) {
+			b.problem("there can be no variable " + python.Repr(variable.Key) + ": its name has other characters than letters, digits, _, . and -")
+		}
+		fmt.Fprintf(&text, "%s=\"%s\"\n", variable.Key, quote.Replace(variable.Value))
+	}
+	if strings.ContainsRune(text.String()+b.program.Command, 0) {
+		b.problem("there is a NUL in the environment or the command")
+	}
+	b.files = append(b.files, File{Name: env, Text: text.String(), Mode: 0o600}) // it may have secrets
+}
+
+// isName reports whether envfile takes the name of a variable.
+func isName(s string) bool {
+	for _, c := range []byte(s) {
+		if (c|0x20 < 'a' || c|0x20 > 'z') && (c < '0' || c > '9') && !strings.ContainsRune("_.-", rune(c)) {
+			return false
+		}
+	}
+	return s != ""
+}

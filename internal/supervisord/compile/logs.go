@@ -1,0 +1,34 @@
+package compile
+
+import (
+	"path/filepath"
+
+	"catena/internal/supervisord/config"
+)
+
+// SetPaths decides which files the streams go to. Relative paths count from a directory. auto
+// is asked for a file that Supervisor would make for a stream.
+func SetPaths(c *config.Config, directory string, auto func(group, process, stream string) (string, error)) error {
+	for _, g := range c.Groups {
+		for i := range g.Programs {
+			p := &g.Programs[i]
+			for stream, log := range map[string]*config.Log{"stdout": &p.Stdout, "stderr": &p.Stderr} {
+				var err error
+				switch {
+				case log.File == config.None:
+					log.Path = ""
+				case log.File == config.Auto:
+					log.Path, err = auto(g.Name, p.Name, stream)
+				case filepath.IsAbs(log.File):
+					log.Path = log.File
+				default:
+					log.Path = filepath.Join(directory, log.File)
+				}
+				if err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
