@@ -111,14 +111,15 @@ func TestOptionsAreTheSameInSynopsisAndPage(t *testing.T) {
 }
 
 // As daemontools has them, svc, svstat and readproctitle have nothing to say without
-// arguments, and svscan begins; svc's line comes with an option that it does not know.
+// arguments, and svscan begins, as supervisord would; the lines of svc and the like come with an
+// option that they do not know.
 func TestUsageMessageStandsInThePage(t *testing.T) {
 	for _, tool := range commands() {
 		var arguments []string
 		switch tool {
 		case "svstat", "svscan", "readproctitle", "multilog", "tai64n", "tai64nlocal":
 			continue
-		case "svc", "supervisorctl": // which asks for commands
+		case "svc", "supervisorctl", "supervisord":
 			arguments = []string{"-Z"}
 		}
 		var errs bytes.Buffer

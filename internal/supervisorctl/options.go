@@ -24,37 +24,37 @@ type options struct {
 	args        []string
 }
 
-var known = []option{
-	{short: 'h', long: "help"},
-	{short: '?'},
-	{long: "version"},
-	{short: 'c', long: "configuration", takes: true},
-	{short: 'i', long: "interactive"},
-	{short: 'j', long: "json"},
-	{short: 's', long: "serverurl", takes: true},
-	{short: 'u', long: "username", takes: true},
-	{short: 'p', long: "password", takes: true},
-	{short: 'r', long: "history_file", takes: true},
+var known = []python.Flag{
+	{Short: 'h', Long: "help"},
+	{Short: '?'},
+	{Long: "version"},
+	{Short: 'c', Long: "configuration", Takes: true},
+	{Short: 'i', Long: "interactive"},
+	{Short: 'j', Long: "json"},
+	{Short: 's', Long: "serverurl", Takes: true},
+	{Short: 'u', Long: "username", Takes: true},
+	{Short: 'p', Long: "password", Takes: true},
+	{Short: 'r', Long: "history_file", Takes: true},
 }
 
 // parse reads the command line. show is an option that prints something, if there is one.
 func (o *options) parse(args []string) (show string, err error) {
-	list, rest, err := getopt(known, args)
+	list, rest, err := python.Getopt(known, args)
 	if err != nil {
-		return "", err
+		return "", usageError{err.Error()}
 	}
 	o.args = rest
 	for _, g := range list {
 		var field **string
-		switch g.short {
+		switch g.Short {
 		case 'h', '?', 0:
-			return g.long, nil
+			return g.Long, nil
 		case 'j':
 			o.json = true
 			continue
 		case 'i':
 			if o.interactive {
-				return "", usagef("conflicting command line option '%s'", g.name)
+				return "", usagef("conflicting command line option '%s'", g.Name)
 			}
 			o.interactive = true
 			continue
@@ -62,9 +62,9 @@ func (o *options) parse(args []string) (show string, err error) {
 			field = &o.configFile
 		case 's':
 			field = &o.serverURL
-			if !isURL(g.word) {
-				shown := python.Repr(g.word)
-				return "", usagef("invalid value for %s %s: value %s is not a URL", g.name, shown, shown)
+			if !isURL(g.Word) {
+				shown := python.Repr(g.Word)
+				return "", usagef("invalid value for %s %s: value %s is not a URL", g.Name, shown, shown)
 			}
 		case 'u':
 			field = &o.username
@@ -74,9 +74,9 @@ func (o *options) parse(args []string) (show string, err error) {
 			field = &o.historyFile
 		}
 		if *field != nil {
-			return "", usagef("conflicting command line option '%s'", g.name)
+			return "", usagef("conflicting command line option '%s'", g.Name)
 		}
-		*field = &g.word
+		*field = &g.Word
 	}
 	return "", nil
 }
@@ -84,7 +84,9 @@ func (o *options) parse(args []string) (show string, err error) {
 // configure reads the configuration file, and fills in what the command line does not say.
 func (o *options) configure() error {
 	if o.configFile == nil {
-		o.configFile = o.findConfig()
+		if found, _ := config.Find(o.program); found != "" {
+			o.configFile = &found
+		}
 	}
 	if o.configFile != nil && *o.configFile != "" {
 		if err := o.readConfig(*o.configFile); err != nil {
@@ -100,30 +102,6 @@ func byDefault(field **string, text string) {
 	if *field == nil {
 		*field = &text
 	}
-}
-
-// findConfig looks where Supervisor does: beside the folder of the program, here, and in /etc.
-func (o *options) findConfig() *string {
-	program := o.program
-	if !strings.Contains(program, "/") { // found along PATH
-		if found, err := os.Executable(); err == nil {
-			program = found
-		}
-	}
-	above := filepath.Dir(filepath.Dir(program))
-	for _, file := range []string{
-		filepath.Join(above, "etc/supervisord.conf"),
-		filepath.Join(above, "supervisord.conf"),
-		"supervisord.conf",
-		"etc/supervisord.conf",
-		"/etc/supervisord.conf",
-		"/etc/supervisor/supervisord.conf",
-	} {
-		if _, err := os.Stat(file); err == nil {
-			return &file
-		}
-	}
-	return nil
 }
 
 // readConfig reads the section of supervisorctl. As for Supervisor, files that the

@@ -13,6 +13,27 @@ import (
 	"catena/internal/supervisord/python"
 )
 
+// Find looks for a configuration where Supervisor does: beside the folder of a program, here, and
+// in /etc. If it is in none of the places, file is empty.
+func Find(program string) (file string, places []string) {
+	if !strings.Contains(program, "/") { // found along PATH
+		if found, err := os.Executable(); err == nil {
+			program = found
+		}
+	}
+	above := filepath.Dir(filepath.Dir(program))
+	places = []string{
+		filepath.Join(above, "etc/supervisord.conf"), filepath.Join(above, "supervisord.conf"),
+		"supervisord.conf", "etc/supervisord.conf", "/etc/supervisord.conf", "/etc/supervisor/supervisord.conf",
+	}
+	for _, place := range places {
+		if _, err := os.Stat(place); err == nil {
+			return place, places
+		}
+	}
+	return "", places
+}
+
 // A reader reads a configuration, and collects what is wrong with it.
 type reader struct {
 	config   *Config
