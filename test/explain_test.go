@@ -368,8 +368,12 @@ func TestProgramOfAChainThatIsExplainedDoesNotRun(t *testing.T) {
 	a := newArena(fused).furnish()
 	defer a.remove()
 	script(filepath.Join(a.here, "script"), "#!/bin/sh\n>"+a.here+"/ran\n")
+	must(os.Mkdir(filepath.Join(a.here, "web"), 0o755))
+	script(filepath.Join(a.here, "web", "run"), "#!/bin/sh\n>../ran\nmkdir ../ran\nexec ../script\n")
+	script(filepath.Join(a.here, "web", "finish"), "#!/bin/sh\nexec 2>../ran\necho ran\numask 0\nexec fghack ../script\n")
 	before := a.files()
 	for _, chain := range []string{
+		"./web/run", "catena cd web ./run", "catena cd web ./finish 0 0",
 		"./script", "fghack ./script", "fghack -s ./script", "env nice fghack ./script", "timeout 100 ./script", "setsid -f ./script",
 		"touch ran", "fghack touch ran", "timeout 9 touch ran", "setsid -f touch ran", "flock lock -c touch~ran",
 		"flock lock touch ran", "sh -c touch~ran", "catena nice touch ran", "supervise .", "svscan .", "multilog t ./log",

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"os"
@@ -114,29 +115,22 @@ func (p *process) skip(result int64) {
 // readString reads a C string in the memory of a process.
 func readString(pid int, at uintptr) string {
 	text := readMemory(pid, at, unix.PathMax)
-	for i, c := range text {
-		if c == 0 {
-			return string(text[:i])
-		}
+	if end := bytes.IndexByte(text, 0); end >= 0 {
+		text = text[:end]
 	}
 	return string(text)
 }
 
-// readMemory reads as much as is there, up to n bytes. It asks for no more than a page at once.
+// readMemory reads as much as is there, up to n bytes.
 func readMemory(pid int, at uintptr, n int) []byte {
-	const page = 4096
-	text := make([]byte, n)
-	for have := 0; have < n; {
-		piece := min(n-have, page-int(at+uintptr(have))%page)
-		local := []unix.Iovec{{Base: &text[have]}}
-		local[0].SetLen(piece)
-		got, err := unix.ProcessVMReadv(pid, local, []unix.RemoteIovec{{Base: at + uintptr(have), Len: piece}}, 0)
-		if err != nil || got <= 0 {
-			return text[:have]
-		}
-		have += got
+	memory, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
+	if err != nil {
+		return nil
 	}
-	return text
+	defer memory.Close()
+	text := make([]byte, n)
+	n, _ = memory.ReadAt(text, int64(at))
+	return text[:n]
 }
 
 // folder is where paths of a process begin that are relative to a descriptor, or to the working

@@ -46,11 +46,11 @@ func (t *tracer) enters(p *process) {
 	case unix.SYS_FCNTL:
 		t.controls(p, int(int32(a[0])), int(a[1]), uintptr(a[2]))
 	case unix.SYS_WRITE:
-		t.writes(p, a[0], []unix.RemoteIovec{{Base: uintptr(a[1]), Len: int(a[2])}})
+		t.writes(p, a[0], []piece{{uintptr(a[1]), int(a[2])}})
 	case unix.SYS_PWRITE64:
 		t.changes(p, int(int32(a[0])), int64(a[2]))
 	case unix.SYS_FTRUNCATE:
-		p.skip(0)
+		t.changes(p, int(int32(a[0])), 0)
 	case unix.SYS_WRITEV:
 		t.writes(p, a[0], readVector(p.pid, uintptr(a[1]), int(a[2])))
 	}
@@ -255,21 +255,28 @@ func processName(pid string) string {
 	return fmt.Sprintf("process %s (%s)", pid, strings.TrimSpace(string(name)))
 }
 
+// A piece of memory of a process.
+type piece struct {
+	at uintptr
+	n  int
+}
+
 // writes keeps what a link writes to its standard descriptors.
-func (t *tracer) writes(p *process, fd uint64, from []unix.RemoteIovec) {
+func (t *tracer) writes(p *process, fd uint64, from []piece) {
 	const most = 4096
 	if fd != 1 && fd != 2 {
 		return
 	}
 	s, all := t.steps[len(t.steps)-1], 0
-	for _, piece := range from {
-		s.says = append(s.says, readMemory(p.pid, piece.Base, min(piece.Len, most-min(len(s.says), most)))...)
-		all += piece.Len
+	for _, text := range from {
+		room := max(most-len(s.says), 0)
+		s.says = append(s.says, readMemory(p.pid, text.at, min(text.n, room))...)
+		all += text.n
 	}
 	p.skip(int64(all))
 }
 
-// changes deals with what is written into a file at a place, as a pidfile is.
+// changes deals with what is written into a file at a place, or cut off, as a pidfile is.
 func (t *tracer) changes(p *process, fd int, size int64) {
 	name, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%d", p.pid, fd))
 	if is, ok := t.openedAs(p.pid, fd); ok {
@@ -280,11 +287,11 @@ func (t *tracer) changes(p *process, fd int, size int64) {
 }
 
 // readVector reads what writev(2) takes.
-func readVector(pid int, at uintptr, n int) (list []unix.RemoteIovec) {
-	const word = 8
-	text := readMemory(pid, at, min(max(n, 0), 64)*2*word)
+func readVector(pid int, at uintptr, n int) (list []piece) {
+	const word, most = 8, 64
+	text := readMemory(pid, at, min(max(n, 0), most)*2*word)
 	for ; len(text) >= 2*word; text = text[2*word:] {
-		list = append(list, unix.RemoteIovec{Base: nativeWord(text), Len: int(nativeWord(text[word:]))})
+		list = append(list, piece{nativeWord(text), int(nativeWord(text[word:]))})
 	}
 	return list
 }

@@ -34,6 +34,10 @@ func (s *state) facts() []fact {
 		{"ignores", "", orNone(s.Ignored)},
 		{"blocks", "", orNone(s.Blocked)},
 	}
+	for _, namespace := range s.Namespaces {
+		kind, number, _ := strings.Cut(namespace, ":")
+		list = append(list, fact{"namespace", kind, number})
+	}
 	for _, l := range s.Limits {
 		value := l.Soft
 		if l.Hard != l.Soft {

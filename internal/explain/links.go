@@ -35,6 +35,9 @@ func linkNames(named []string) names {
 // isLink reports whether a program that was just executed goes on with the rest of its
 // command line. Any other program is the one at the end of the chain, which must not run.
 func (n names) isLink(s *state) bool {
+	if s.begins() {
+		return true
+	}
 	if !s.isCatena() || len(s.Argv) == 0 {
 		return n[filepath.Base(s.File)]
 	}
@@ -43,7 +46,7 @@ func (n names) isLink(s *state) bool {
 	if name == "catena" && len(s.Argv) > 1 {
 		name = s.Argv[1]
 	}
-	return n[name] || s.readsFile()
+	return n[name]
 }
 
 func (s *state) isCatena() bool { return filepath.Base(s.Executable) == "catena" }
@@ -51,6 +54,16 @@ func (s *state) isCatena() bool { return filepath.Base(s.Executable) == "catena"
 // readsFile reports whether the program is catena, called by a name for which it becomes the chain
 // in a file.
 func (s *state) readsFile() bool {
-	name := filepath.Base(s.Argv[0])
-	return s.isCatena() && (name == "run" || name == "finish")
+	return s.isCatena() && len(s.Argv) > 0 && beginnings[filepath.Base(s.Argv[0])]
+}
+
+// beginnings are what begins the chain of a service: catena itself, or a script of a shell, which
+// makes a few settings. What such a script starts in a child is not run.
+var (
+	beginnings = names{"run": true, "finish": true}
+	shells     = names{"ash": true, "bash": true, "busybox": true, "dash": true, "ksh": true, "mksh": true, "sh": true}
+)
+
+func (s *state) begins() bool {
+	return s.readsFile() || beginnings[filepath.Base(s.File)] && shells[filepath.Base(s.Executable)]
 }

@@ -184,6 +184,9 @@ func (s *state) write(b *strings.Builder) {
 	unlimited := []string{}
 	join := func(a, b *fact) bool { return a.what == "descriptor" && a.what == b.what && a.value == b.value }
 	for _, f := range joined(s.facts(), join, func(f *fact) *string { return &f.name }) {
+		if isUsual(f) {
+			continue
+		}
 		mark := " "
 		if f.what == "variable" {
 			mark = "="
@@ -193,7 +196,7 @@ func (s *state) write(b *strings.Builder) {
 			unlimited = append(unlimited, f.name)
 		case f.name != "":
 			line(b, f.what, visible(f.name)+mark+visible(f.value))
-		case !isUsual(f):
+		default:
 			line(b, f.what, visible(f.value))
 		}
 		if f.what == "limit" && f.name == "stack" && len(unlimited) > 0 { // the last one
@@ -217,7 +220,7 @@ func isUsual(f fact) bool {
 		return f.value == "other"
 	case "blocks", "ignores":
 		return f.value == "none"
-	case "processors", "session", "process group":
+	case "processors", "session", "process group", "namespace":
 		return true // worth a line only where a link has changed it
 	}
 	return false

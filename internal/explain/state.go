@@ -39,6 +39,7 @@ type state struct {
 	Ignored  []string `json:"ignored"`
 	Blocked  []string `json:"blocked"`
 
+	Namespaces  []string     `json:"namespaces"` // as mnt:[4026531841]
 	Limits      []limit      `json:"limits"`
 	Descriptors []descriptor `json:"descriptors"`
 	Environment []string     `json:"environment"`
@@ -120,6 +121,7 @@ func readState(pid int) (*state, error) {
 	r.readFile(s)
 	r.readStatus(s)
 	r.readStat(s)
+	r.readNamespaces(s)
 	r.readLimits(s)
 	r.readDescriptors(s)
 	return s, r.err
@@ -140,9 +142,11 @@ func (r *reader) readFile(s *state) {
 		}
 	}
 	switch s.File = s.asked; {
-	case s.asked == procSelf:
+	case s.askedAt != 0 && s.asked == "":
+		r.keep(fmt.Errorf("its memory cannot be read"))
+	case s.asked == "" || s.asked == procSelf: // it is not known of a program for another architecture
 		s.File = s.Executable
-	case s.asked != "" && !filepath.IsAbs(s.asked):
+	case !filepath.IsAbs(s.asked):
 		s.File = filepath.Join(s.Directory, s.asked)
 	}
 }
@@ -228,6 +232,16 @@ func (r *reader) readStat(s *state) {
 	policies := []string{"other", "fifo", "rr", "batch", "4", "idle", "deadline", "ext"}
 	if n, err := strconv.Atoi(fields[policy]); err == nil && n < len(policies) {
 		s.Policy = policies[n]
+	}
+}
+
+func (r *reader) readNamespaces(s *state) {
+	entries, _ := os.ReadDir(r.path("ns")) // a kernel may have none
+	s.Namespaces = []string{}
+	for _, entry := range entries {
+		if !strings.HasSuffix(entry.Name(), "_for_children") {
+			s.Namespaces = append(s.Namespaces, r.target("ns/"+entry.Name()))
+		}
 	}
 }
 
