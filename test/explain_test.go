@@ -503,3 +503,15 @@ func TestExplainKnowsTheLinks(t *testing.T) {
 		}
 	}
 }
+
+// A container may forbid to trace. Explain says so, and runs nothing then.
+func TestExplainSaysThatItMayNotTrace(t *testing.T) {
+	a := newArena(fused)
+	defer a.remove()
+	number := strconv.Itoa(unix.SYS_PTRACE)
+	said := a.run(t, plainest, commandLine{refuse(), "refuse", number, strconv.Itoa(int(unix.EPERM)), filepath.Join(fused.dir, "catena-explain"), "fghack", "touch", "ran"})
+	want := "catena-explain: fatal: unable to run fghack step by step: permission denied\n"
+	if said.end != "exit 111" || said.stdout != "" || said.stderr != want || exists(filepath.Join(a.here, "ran")) {
+		t.Errorf("%s\nwant %s", said, want)
+	}
+}
