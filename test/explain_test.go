@@ -370,7 +370,7 @@ func TestProgramOfAChainThatIsExplainedDoesNotRun(t *testing.T) {
 	script(filepath.Join(a.here, "script"), "#!/bin/sh\n>"+a.here+"/ran\n")
 	must(os.Mkdir(filepath.Join(a.here, "web"), 0o755))
 	script(filepath.Join(a.here, "web", "run"), "#!/bin/sh\n>../ran\nmkdir ../ran\nexec ../script\n")
-	script(filepath.Join(a.here, "web", "finish"), "#!/bin/sh\nexec 2>../ran\necho ran\numask 0\nexec fghack ../script\n")
+	script(filepath.Join(a.here, "web", "finish"), "#!/bin/sh\nkill -9 $PPID\nkill -9 0\nexec 2>../ran\necho ran\numask 0\nexec fghack ../script\n")
 	before := a.files()
 	for _, chain := range []string{
 		"./web/run", "catena cd web ./run", "catena cd web ./finish 0 0",
@@ -386,6 +386,25 @@ func TestProgramOfAChainThatIsExplainedDoesNotRun(t *testing.T) {
 			t.Errorf("%q: %s", words, said)
 		}
 		a.mustBe(t, words, before)
+	}
+}
+
+// A program that is taken for a link, by mistake or by -l, does no harm to files.
+func TestFilesStayAsTheyAreWhateverIsExplained(t *testing.T) {
+	a := newArena(fused).furnish()
+	defer a.remove()
+	before := a.files()
+	for _, words := range []string{
+		"touch ran", "touch file", "rm -f lock", "rmdir gone", "mkdir new", "mv lock new", "ln lock new", "ln -s lock new",
+		"chmod 777 lock", "truncate -s 1 file", "tee file new", "cp lock file", "cp lock new", "dd of=file count=0", "mkfifo new",
+	} {
+		chain := strings.Fields(words)
+		line := slices.Concat(commandLine{"@/bin/catena-explain", "catena-explain", "-l", chain[0]}, chain)
+		said := a.run(t, state{env: []string{"PATH=@/bin:" + systemPath}}, line)
+		if !strings.Contains(said.stdout, "\nThe program is not reached: ") || !strings.Contains(said.stdout, "\n  note ") && chain[len(chain)-1] != "file" {
+			t.Errorf("%q: %s", words, said)
+		}
+		a.mustBe(t, chain, before)
 	}
 }
 

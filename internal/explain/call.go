@@ -16,6 +16,7 @@ type process struct {
 	pid   int
 	known bool // explain has started it
 	seen  bool // it has stopped before
+	gone  bool // it is traced no longer
 	calls
 }
 

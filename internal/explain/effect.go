@@ -14,7 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What a link does outside of its own process is not done. A file is neither made nor emptied,
+// What a link does outside of its process is not done. A file is neither made nor emptied,
 // a lock is not taken, nobody is waited for at a FIFO, and messages are kept for the report. The
 // link finds what it would find; what it would have done is noted.
 
@@ -35,6 +35,9 @@ type substitute struct {
 
 // enters looks at a system call before the kernel does it.
 func (t *tracer) enters(p *process) {
+	if t.leaves(p) {
+		return
+	}
 	a := p.args
 	switch p.number {
 	case unix.SYS_OPENAT:
@@ -74,7 +77,9 @@ func (t *tracer) opens(p *process, dir int32, at uintptr, index int) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && flags&unix.O_CREAT != 0 && path != "" && !strings.HasSuffix(path, "/"):
 		t.makes(p, dir, at, path, index)
-	case err != nil:
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil: // explain may see less than the link
+		p.setArgument(index, uint64(flags&^(unix.O_CREAT|unix.O_TRUNC)))
 	case info.Mode()&fs.ModeNamedPipe != 0 && !isOwnPipe(name):
 		p.setArgument(index, uint64(unix.O_PATH|flags&unix.O_CLOEXEC))
 		t.note("%s is a FIFO, and is not opened: another process may wait for that", name)
@@ -98,9 +103,10 @@ func (t *tracer) makes(p *process, dir int32, at uintptr, path string, index int
 	if !hasNamelessFiles(p.here(dir, folder)) {
 		flags = unix.O_PATH | flags&unix.O_CLOEXEC // the folder itself
 	}
-	// Dir has no more bytes than the path, but for "." in place of a name.
-	was := (path + "\x00\x00")[:len(folder)+1]
-	if n, err := unix.PtracePokeData(p.pid, at, []byte(folder+"\x00")); err != nil || n != len(was) {
+	// The folder has no more bytes than the path and the NUL.
+	was := (path + "\x00")[:len(folder)+1]
+	if _, err := unix.PtracePokeData(p.pid, at, []byte(folder+"\x00")); err != nil {
+		p.failed = err
 		return
 	}
 	p.setArgument(index, uint64(flags))

@@ -10,6 +10,13 @@ const (
 	sysOpen      = unix.SYS_OPEN
 )
 
+// undoneHere are older calls of the kind that undone has.
+var undoneHere = map[uint64]string{
+	unix.SYS_CHMOD: "chmod", unix.SYS_CHOWN: "chown", unix.SYS_LCHOWN: "lchown", unix.SYS_LINK: "link", unix.SYS_MKDIR: "mkdir",
+	unix.SYS_MKNOD: "mknod", unix.SYS_RENAME: "rename", unix.SYS_RENAMEAT: "renameat", unix.SYS_RMDIR: "rmdir",
+	unix.SYS_SYMLINK: "symlink", unix.SYS_UNLINK: "unlink",
+}
+
 type registers struct{ unix.PtraceRegsAmd64 }
 
 func (r *registers) read(pid int) error  { return unix.PtraceGetRegsAmd64(pid, &r.PtraceRegsAmd64) }

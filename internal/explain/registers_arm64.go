@@ -14,6 +14,9 @@ const (
 	sysOpen      = ^uint64(0) // there is openat alone
 )
 
+// undoneHere is an older call of the kind that undone has.
+var undoneHere = map[uint64]string{unix.SYS_RENAMEAT: "renameat"}
+
 type registers struct{ unix.PtraceRegsArm64 }
 
 const general = 1 // NT_PRSTATUS

@@ -13,6 +13,8 @@ const (
 
 var errUnknown = errors.New("not on this architecture")
 
+var undoneHere map[uint64]string
+
 type registers struct{}
 
 func (r *registers) read(int) error          { return errUnknown }

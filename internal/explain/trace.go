@@ -43,7 +43,7 @@ type tracer struct {
 	waits  map[string]bool // and those for which it would have waited before
 
 	mu        sync.Mutex
-	processes map[int]*process // those that are traced
+	processes map[int]*process // those that are, or were, traced
 	late      bool             // the time is over
 }
 
@@ -93,16 +93,26 @@ func (t *tracer) run(file string, argv []string, within time.Duration) error {
 func (t *tracer) process(pid int) *process {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.processes[pid] == nil {
+	if p := t.processes[pid]; p == nil || p.gone {
 		t.processes[pid] = &process{pid: pid}
 	}
 	return t.processes[pid]
 }
 
-func (t *tracer) forget(pid int) {
+// forget notes that a process is traced no longer.
+func (t *tracer) forget(p *process) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.processes, pid)
+	p.gone = true
+}
+
+// kill ends every process that is traced.
+func (t *tracer) kill() {
+	for pid, p := range t.processes {
+		if !p.gone {
+			unix.Kill(pid, unix.SIGKILL)
+		}
+	}
 }
 
 // timeIsOver ends every process, so that the tracer waits no longer.
@@ -110,9 +120,7 @@ func (t *tracer) timeIsOver() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.late = true
-	for pid := range t.processes {
-		unix.Kill(pid, unix.SIGKILL)
-	}
+	t.kill()
 }
 
 func (t *tracer) isLate() bool {
@@ -123,9 +131,7 @@ func (t *tracer) isLate() bool {
 
 // killAll leaves no process behind.
 func (t *tracer) killAll() {
-	for pid := range t.processes {
-		unix.Kill(pid, unix.SIGKILL)
-	}
+	t.kill()
 	for {
 		var status unix.WaitStatus
 		_, err := unix.Wait4(-1, &status, unix.WALL, nil)
@@ -166,7 +172,7 @@ func (t *tracer) follow() error {
 // hasEnded notes the end of a process. The last one of the chain's own counts.
 func (t *tracer) hasEnded(pid int, status unix.WaitStatus) {
 	p := t.process(pid)
-	t.forget(pid)
+	t.forget(p)
 	if pid != t.chain {
 		return
 	}
@@ -212,7 +218,7 @@ func (t *tracer) executed(p *process) error {
 		return err
 	}
 	if p.pid != t.chain && helpers[filepath.Base(s.File)] {
-		t.forget(p.pid)
+		t.forget(p)
 		unix.PtraceDetach(p.pid)
 		return nil
 	}
