@@ -199,6 +199,8 @@ var explainedChains = []string{
 	"redirfd -x 5 @/here/env/new redirfd -u 6 file probe",
 	"fghack probe",
 	"pidfile new pidfile lock probe",
+	"setlock -o lock gosu nobody probe",
+	"su-exec daemon:games catena env -u A B=1 probe",
 	"fghack -s catena nohup catena nice -n 4 probe x y",
 	"catena argv0 probe other name",
 	"setuser -s www-data probe",
