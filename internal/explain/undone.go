@@ -6,7 +6,7 @@ import "golang.org/x/sys/unix"
 // succeed. A link of catena makes none of them; a shell has some of them built in.
 var undone = map[uint64]string{
 	unix.SYS_FCHMOD: "fchmod", unix.SYS_FCHMODAT: "fchmodat", unix.SYS_FCHMODAT2: "fchmodat2", unix.SYS_FCHOWN: "fchown",
-	unix.SYS_FCHOWNAT: "fchownat", unix.SYS_FTRUNCATE: "ftruncate", unix.SYS_LINKAT: "linkat", unix.SYS_MKDIRAT: "mkdirat",
+	unix.SYS_FCHOWNAT: "fchownat", unix.SYS_LINKAT: "linkat", unix.SYS_MKDIRAT: "mkdirat",
 	unix.SYS_MKNODAT: "mknodat", unix.SYS_RENAMEAT2: "renameat2", unix.SYS_SYMLINKAT: "symlinkat",
 	unix.SYS_TRUNCATE: "truncate", unix.SYS_UNLINKAT: "unlinkat", unix.SYS_UTIMENSAT: "utimensat",
 }
