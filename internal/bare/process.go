@@ -190,6 +190,9 @@ func (p *Process) Program() string {
 // process, CloseKept takes the place of the exec.
 func (p *Process) KeepUntilExec(fd int) { p.kept = fd }
 
+// Kept is what KeepUntilExec has noted, or 0.
+func (p *Process) Kept() int { return p.kept }
+
 // CloseKept closes what KeepUntilExec has noted.
 func (p *Process) CloseKept() {
 	if p.kept > 0 {

@@ -281,12 +281,8 @@ func fusible(p *bare.Process, argv bare.Words, file string, tools []*Tool) (tool
 
 // notRun reports why the program in p.Args could not be run. In daemontools' words a
 // program whose interpreter is missing does not exist, and a variable that is too long has
-// no name. notRun adds in parentheses what these words leave out. Some tools have words of
-// their own for that.
+// no name. notRun adds in parentheses what these words leave out.
 func notRun(p *bare.Process, before *Tool, why bare.Errno, path string) bare.Exit {
-	if before.NotRun != nil {
-		return before.NotRun(p, why)
-	}
 	unable := before.Unable
 	if unable == "" {
 		unable = "unable to run "

@@ -29,8 +29,8 @@ type Tool struct {
 	Unable string
 
 	// NotRun says why the next program cannot be run, for a tool that says so in words and with
-	// exit codes of its own.
-	NotRun func(p *bare.Process, why bare.Errno) bare.Exit
+	// exit codes of its own. Called is what the tool was called as.
+	NotRun func(p *bare.Process, called string, why bare.Errno) bare.Exit
 
 	// ByExecvp says that the next program is looked for as by execvp(3) of the C library, and
 	// not as by daemontools: also in a PATH that the tool has set.
@@ -178,7 +178,7 @@ func run(p *bare.Process, tool *Tool, tools []*Tool, fused bool) bare.Exit {
 		}
 		// The next program is looked up in the PATH that the tool was started with, even if
 		// the tool sets another PATH for that program. In C it is the other one.
-		path, before := searchPath(p), tool
+		path, before, called := searchPath(p), tool, p.Args.At(0)
 		if exit := tool.Run(p); exit != bare.Continue {
 			return exit
 		}
@@ -187,6 +187,9 @@ func run(p *bare.Process, tool *Tool, tools []*Tool, fused bool) bare.Exit {
 		}
 		var err bare.Errno
 		if tool, err = proceed(p, before, path, tools); err != 0 {
+			if before.NotRun != nil {
+				return before.NotRun(p, called, err)
+			}
 			return notRun(p, before, err, path)
 		}
 	}

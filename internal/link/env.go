@@ -25,12 +25,8 @@ Without a command the variables are printed.
 	ByExecvp: true,
 }
 
-// enved speaks for the last env, in envNotRun.
-var enved gnu
-
 func env(p *bare.Process) bare.Exit {
-	enved = asGNU(p)
-	g, dir := &enved, bare.Text{}
+	g, dir := asGNU(p.Args.At(0)), bare.Text{}
 	options := p.OwnOptions("iu:C:")
 	for options.Next() {
 		switch value := options.Value(); options.Letter {
@@ -84,7 +80,8 @@ func printEnvironment(p *bare.Process) (exit bare.Exit) {
 }
 
 // envNotRun says why the command cannot be run.
-func envNotRun(p *bare.Process, why bare.Errno) bare.Exit {
-	enved.sayErrno(why, "", quoted(p.Args.At(0)))
-	return enved.notRun(why)
+func envNotRun(p *bare.Process, called string, why bare.Errno) bare.Exit {
+	g := asGNU(called)
+	g.sayErrno(why, "", quoted(p.Args.At(0)))
+	return g.notRun(why)
 }

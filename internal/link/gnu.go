@@ -17,12 +17,11 @@ const (
 
 // gnu is a program of GNU, as it speaks and ends.
 type gnu struct {
-	name    bare.Text  // what it was called as: its messages begin with that
-	failed  bare.Exit  // the exit code of its own failure
+	name    string     // what it was called as: its messages begin with that
 	unheard bare.Errno // why standard error has not taken a message, or 0
 }
 
-func asGNU(p *bare.Process) gnu { return gnu{name: bare.Keep(p.Args.At(0)), failed: gnuFailed} }
+func asGNU(called string) gnu { return gnu{name: called} }
 
 func (g *gnu) say(parts ...string) {
 	if why := bare.Say(parts...); why != 0 {
@@ -31,18 +30,18 @@ func (g *gnu) say(parts ...string) {
 }
 
 func (g *gnu) sayErrno(why bare.Errno, what, name string) {
-	g.say(g.name.String(), ": ", what, name, ": ", reasonOfC(why))
+	g.say(g.name, ": ", what, name, ": ", reasonOfC(why))
 }
 
 func (g *gnu) fatal(why bare.Errno, what, name string) bare.Exit {
 	g.sayErrno(why, what, name)
-	return g.failed
+	return gnuFailed
 }
 
 func (g *gnu) misused(what, word, end string) bare.Exit {
-	bare.Say(g.name.String(), ": ", what, word, end)
-	bare.Say("Try '", g.name.String(), " --help' for more information.")
-	return g.failed
+	bare.Say(g.name, ": ", what, word, end)
+	bare.Say("Try '", g.name, " --help' for more information.")
+	return gnuFailed
 }
 
 // refuse says what is wrong with the option that Next found.
@@ -61,7 +60,7 @@ func (g *gnu) refuse(o *bare.Options) bare.Exit {
 func (g *gnu) notRun(why bare.Errno) bare.Exit {
 	switch {
 	case g.unheard != 0:
-		return g.failed
+		return gnuFailed
 	case why == unix.ENOENT:
 		return gnuMissing
 	}

@@ -146,7 +146,7 @@ func notSwitched(p *bare.Process, failed, name, colon, reason string) bare.Exit 
 }
 
 // switchedNotRun says why the command cannot be run.
-func switchedNotRun(p *bare.Process, why bare.Errno) bare.Exit {
+func switchedNotRun(p *bare.Process, _ string, why bare.Errno) bare.Exit {
 	command := p.Args.At(0)
 	switch {
 	case why == unix.EACCES:

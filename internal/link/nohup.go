@@ -23,54 +23,54 @@ nohup.out, or to $HOME/nohup.out.
 	ByExecvp: true,
 }
 
-// nohupPosix is the exit code of a failure of nohup itself if POSIXLY_CORRECT is set.
-const nohupPosix bare.Exit = 127
-
 // hangup is what nohup knows of its process.
 type hangup struct {
 	gnu
 
 	// Which standard descriptors are terminals, and whether standard output is closed.
 	input, output, errors, closed bool
-
-	saved int // what standard error was; negative if that could not be kept
 }
 
-// hung is the hangup of the last nohup, for nohupNotRun.
-var hung hangup
-
 func nohup(p *bare.Process) bare.Exit {
-	hung = hangup{gnu: asGNU(p), saved: 2}
-	h := &hung
-	if _, posix := p.Env.Get("POSIXLY_CORRECT"); posix {
-		h.failed = nohupPosix
-	}
+	h := hangup{gnu: asGNU(p.Args.At(0))}
 	options := p.OwnOptions("")
 	if options.Next() {
-		return h.refuse(&options)
+		return posix(p, h.refuse(&options))
 	}
 	command := options.Rest()
 	if command.Len() == 0 {
-		return h.misused("missing operand", "", "")
+		return posix(p, h.misused("missing operand", "", ""))
 	}
 
 	exit := h.redirect(p)
 	switch {
 	case exit != bare.Continue:
-		return exit
+		return posix(p, exit)
 	case h.unheard != 0: // the user would not know where the output is
-		return h.failed
+		return posix(p, gnuFailed)
 	}
 	bare.IgnoreSignal(int(unix.SIGHUP))
 	return p.Run(command)
 }
 
 // nohupNotRun says why the command cannot be run, to whoever reads what standard error was.
-func nohupNotRun(p *bare.Process, why bare.Errno) bare.Exit {
-	if bare.Replace(2, hung.saved) == 0 {
-		hung.sayErrno(why, "failed to run command ", quoted(p.Args.At(0)))
+func nohupNotRun(p *bare.Process, called string, why bare.Errno) bare.Exit {
+	g, saved := asGNU(called), p.Kept()
+	if saved == 0 {
+		saved = 2
 	}
-	return hung.notRun(why)
+	if bare.Replace(2, saved) == 0 {
+		g.sayErrno(why, "failed to run command ", quoted(p.Args.At(0)))
+	}
+	return posix(p, g.notRun(why))
+}
+
+// posix is an exit code of nohup as POSIX has it, if that is wanted.
+func posix(p *bare.Process, exit bare.Exit) bare.Exit {
+	if _, wanted := p.Env.Get("POSIXLY_CORRECT"); wanted && exit == gnuFailed {
+		return gnuMissing
+	}
+	return exit
 }
 
 // redirect takes the terminals away from the standard descriptors, and says so.
@@ -87,7 +87,7 @@ func (h *hangup) redirect(p *bare.Process) bare.Exit {
 			return h.fatal(err, "failed to render standard input unusable", "")
 		}
 		if !h.output && !h.errors {
-			h.say(h.name.String(), ": ignoring input")
+			h.say(h.name, ": ignoring input")
 		}
 	}
 	out := 1
@@ -101,10 +101,11 @@ func (h *hangup) redirect(p *bare.Process) bare.Exit {
 	if !h.errors {
 		return bare.Continue
 	}
-	if h.saved, why = bare.CopyAbove(2, 3); why != 0 {
-		h.saved = -1 // the message will be missing, and nothing else
+	saved, why := bare.CopyAbove(2, 3)
+	if why != 0 {
+		saved = -1 // the message will be missing, and nothing else
 	}
-	p.KeepUntilExec(h.saved)
+	p.KeepUntilExec(saved)
 	if !h.output {
 		h.tell("redirecting stderr to stdout", "")
 	}
@@ -140,7 +141,7 @@ func (h *hangup) openOutput(p *bare.Process) (fd int, exit bare.Exit) {
 			if set {
 				h.sayErrno(second, "failed to open ", quoted(name))
 			}
-			return 0, h.failed
+			return 0, gnuFailed
 		}
 	}
 	bare.Umask(umask)
@@ -154,7 +155,7 @@ func (h *hangup) tell(what, name string) {
 	if h.input {
 		ignoring = "ignoring input and "
 	}
-	h.say(h.name.String(), ": ", ignoring, what, name)
+	h.say(h.name, ": ", ignoring, what, name)
 }
 
 // openAs opens a file as a descriptor of a number, or as any if the number is negative.
