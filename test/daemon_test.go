@@ -29,6 +29,7 @@ for dir in /run /tmp /srv; do mount -t tmpfs tmp $dir; done
 await() { n=0; until "$@" >/dev/null 2>&1; do n=$((n+1)); [ $n -lt 1000 ] || { echo "never: $*"; exit 98; }; sleep 0.01; done; }
 refuse() { n=0; while "$@" >/dev/null 2>&1; do n=$((n+1)); [ $n -lt 1000 ] || { echo "always: $*"; exit 98; }; sleep 0.01; done; }
 d() { daemon "$@"; code=$?; [ $code = 0 ] || echo "exit $code"; }
+lines() { [ "$(grep -c "$2" "$3")" -ge "$1" ]; }
 runs() { daemon -v --running -n "$@" | grep -q clientpid; }
 cd /srv
 `+script)
@@ -71,7 +72,7 @@ d -n web --stop
 refuse daemon --running -n web
 d -v --running -n web
 ls -I mount /run
-pgrep -c supervise`+" || :", `
+refuse pgrep supervise`, `
 web
 web is running (pid N) (client pid N)
 daemon:  web is running (pid N) (clientpid N)
@@ -83,7 +84,6 @@ web.pid
 daemon:  web is not running
 exit 1
 daemon
-0
 `)
 }
 
@@ -193,7 +193,7 @@ web: fatal: failed to start error delivery to /nowhere/err: No such file or dire
 exit 1
 web: fatal: failed to open /srv to log client stderr: Is a directory
 exit 1
-daemon: fatal: failed to change directory to /nowhere: No such file or directory
+web: fatal: failed to change directory to /nowhere: No such file or directory
 exit 1
 daemon: fatal: failed to start: nosuch: No such file or directory
 exit 1
@@ -243,7 +243,7 @@ func TestDaemonRespawnsInBursts(t *testing.T) {
 d -n web -r --idiot -a 1 -A 2 -L 1 -M 2 -l err -D /srv -- sh -c 'exit 3'
 refuse daemon --running -n web
 refuse pgrep -x supervise
-grep -v ^supervise err
+cat err
 # A restart ends a delay.
 d -n web -r --idiot -a 100 -A 1 -L 1000 -l err2 -D /srv -- sh -c 'echo >>/srv/begun; [ -e /srv/stay ] && exec sleep 1000'
 await grep waiting err2
@@ -252,16 +252,31 @@ touch stay
 d -n web --restart
 await runs web
 grep -c '' begun
+d -n web --signal=kill
+await lines 2 waiting err2
 d -n web --stop
-refuse daemon --running -n web`, `
+grep -v client err2
+ls /run/web.pid
+# Without --respawn a restart is the end.
+d -n web -l err3 -D /srv sleep 1000
+await runs web
+d -n web --restart
+refuse daemon --running -n web
+cat err3`, `
 web: client (pid N) exited with 3 status, respawning
 web: client (pid N) exited with 3 status, respawning
 web: terminating too quickly, waiting 1 second
+web: end of 1 second respawn attempt burst delay
 web: client (pid N) exited with 3 status, respawning
 web: client (pid N) exited with 3 status, respawning
 web: fatal: reached respawn attempt burst limit (2), exiting
 daemon:  web is running (pid N) (client is not running)
 2
+web: terminating too quickly, waiting 1000 seconds
+web: terminating too quickly, waiting 1000 seconds
+web: fatal: terminated
+ls: cannot access '/run/web.pid': No such file or directory
+web: client (pid N) killed by signal 15, exiting
 `)
 }
 

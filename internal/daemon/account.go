@@ -37,7 +37,7 @@ func findAccount(spec string) (a account, err error) {
 	if err != nil {
 		found, err = ask("passwd", a.Name)
 	}
-	if err != nil {
+	if err != nil || found.Username != a.Name { // getent takes numbers as well
 		return a, misused("Invalid --user argument: '%s' (Unknown user %s)", spec, a.Name)
 	}
 	a.Home = found.HomeDir
@@ -55,7 +55,7 @@ func findAccount(spec string) (a account, err error) {
 	case gid != a.GID && !slices.Contains(member, gid):
 		return a, misused("Invalid --user argument: '%s' (User %s is not in group %s)", spec, a.Name, group)
 	}
-	a.GID, a.Groups = gid, []int{gid}
+	a.GID, a.Groups = gid, nil
 	return a, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"catena/internal/service"
 )
@@ -48,11 +49,38 @@ func (s *settings) stopDaemon() error {
 		pid, err = s.trustedPid(s.pidfile)
 	}
 	if err == nil {
-		err = syscall.Kill(pid, syscall.SIGTERM)
+		err = s.terminate(pid)
 	}
 	if err != nil {
 		return because(err, "failed to stop the %s daemon: pidfile %s", s.name, s.shown())
 	}
+	return nil
+}
+
+// terminate ends a daemon by the pid in its pidfile. If there is no client, as in a delay, the
+// supervisor ends at once, and no finish removes the pidfile: terminate does.
+func (s *settings) terminate(pid int) error {
+	_, noClient := os.Lstat(clientPidfile(s.pidfile))
+	c, notOurs := readCard(fmt.Sprintf("/proc/%d/cwd", pid))
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil || noClient == nil || notOurs != nil || s.chroot != "" {
+		return err
+	}
+	for range 100 {
+		if is, err := isRunning(s.pidfile); err != nil || !is {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if _, err := os.Lstat(s.pidfile); err != nil {
+		return nil // finish has removed it
+	}
+	file, err := s.lockPidfile()
+	if err != nil {
+		return nil // the daemon goes on, or another one has begun
+	}
+	defer file.Close()
+	os.Remove(s.pidfile)
+	c.Errlog.write(c.Name, "fatal: terminated")
 	return nil
 }
 
@@ -62,6 +90,7 @@ func (s *settings) restartClient() error {
 	if _, err := readPid(s.pidfile); err != nil {
 		return because(err, "failed to find pid for %s", s.name)
 	}
+	client, _ := readPid(clientPidfile(s.pidfile))
 	is, err := isRunning(s.pidfile)
 	if err == nil && !is {
 		err = syscall.ESRCH
@@ -71,7 +100,7 @@ func (s *settings) restartClient() error {
 		pid, err = s.trustedPid(s.pidfile)
 	}
 	if err == nil {
-		err = restart(pid)
+		err = restart(pid, client)
 	}
 	if err != nil {
 		return because(err, "failed to send sigusr1 to %s daemon", s.name)
@@ -113,9 +142,9 @@ func (s *settings) trustedPid(file string) (pid int, err error) {
 	return pid, nil
 }
 
-// restart has a supervisor restart the client. In the foreground this program is the supervisor,
+// restart has a supervisor restart its client. In the foreground this program is the supervisor,
 // and takes the signal that libslack's takes.
-func restart(pid int) error {
+func restart(pid, client int) error {
 	if comm(pid) != "supervise" {
 		return syscall.Kill(pid, syscall.SIGUSR1)
 	}
@@ -125,6 +154,10 @@ func restart(pid int) error {
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	case strings.TrimSpace(string(policy)) == "never":
+		// The client alone: it exits, and nobody has told the daemon to stop.
+		if parent(client) == pid {
+			return syscall.Kill(client, syscall.SIGTERM)
+		}
 		return syscall.Kill(pid, syscall.SIGTERM)
 	}
 	signal.Ignore(syscall.SIGPIPE)
@@ -132,6 +165,14 @@ func restart(pid int) error {
 		return failed
 	}
 	return nil
+}
+
+// parent is the parent of a process; 0 if there is no such process.
+func parent(pid int) (parent int) {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := strings.Cut(string(text), ") ")
+	fmt.Sscanf(rest, "%1s %d", new(string), &parent)
+	return parent
 }
 
 // comm is the name of the program that a process runs.
@@ -142,9 +183,6 @@ func comm(pid int) string {
 
 func (s *settings) signalClient() error {
 	is, err := isRunning(s.pidfile)
-	if err == nil && !is {
-		err = syscall.ENOENT // whoever has the pid in the file now is another
-	}
 	if err == nil {
 		_, err = readPid(clientPidfile(s.pidfile))
 	}
@@ -152,6 +190,9 @@ func (s *settings) signalClient() error {
 		return because(err, "failed to find client pid for %s", s.name)
 	}
 	pid, err := s.trustedPid(clientPidfile(s.pidfile))
+	if err == nil && !is {
+		err = syscall.ESRCH // whoever has the pid in the file now is another
+	}
 	if err == nil {
 		err = syscall.Kill(pid, s.signal.number)
 	}

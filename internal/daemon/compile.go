@@ -21,9 +21,8 @@ type card struct {
 	Root      string
 	User      account
 	Respawn   bool
-	Attempts  int
-	Delay     int
-	Limit     int
+
+	Acceptable, Attempts, Delay, Limit int
 }
 
 const cardFile = "daemon.json"
@@ -34,8 +33,9 @@ func (s *settings) compile(dir string, client []string) error {
 	if err != nil {
 		return because(err, "failed to find this program")
 	}
-	text, err := json.Marshal(card{Name: s.self, Pidfile: s.pidfile, Errlog: s.errlog, Directory: s.directory(), Umask: s.umask,
-		Root: s.chroot, User: s.user, Respawn: s.respawn, Attempts: s.attempts, Delay: s.delay, Limit: s.limit})
+	text, err := json.Marshal(card{Name: s.self, Pidfile: s.pidfile, Errlog: s.errlog, Directory: s.directory, Umask: s.umask,
+		Root: s.chroot, User: s.user, Respawn: s.respawn,
+		Acceptable: s.acceptable, Attempts: s.attempts, Delay: s.delay, Limit: s.limit})
 	if err != nil {
 		return err
 	}
@@ -55,12 +55,21 @@ func (s *settings) compile(dir string, client []string) error {
 	}
 	for name, program := range map[string]string{"run": filepath.Join(filepath.Dir(own), "catena"), "finish": own} {
 		path := filepath.Join(dir, name)
-		os.Remove(path)
-		if err := os.Symlink(program, path); err != nil {
+		if err := link(program, path); err != nil {
 			return because(err, "failed to create %s", path)
 		}
 	}
 	return nil
+}
+
+// link makes a symbolic link, in the place of what was there.
+func link(target, path string) error {
+	fresh := path + ".new"
+	os.Remove(fresh)
+	if err := os.Symlink(target, fresh); err != nil {
+		return err
+	}
+	return os.Rename(fresh, path)
 }
 
 // replaceFile writes a file by way of another name: whoever reads it finds the old text or the
@@ -77,33 +86,23 @@ var policyFiles = []string{"restart", "min-uptime", "max-failed-starts", "restar
 
 // policy is the restart policy. libslack counts a life that is shorter than --acceptable as a
 // failure. After --attempts failures comes a delay, but for the one with the number of --limit,
-// which is the end.
+// which is the end: finish sees to that.
 func (s *settings) policy() map[string]string {
 	if !s.respawn {
 		return map[string]string{"restart": "never", "max-failed-starts": "1"}
 	}
-	burst := max(s.attempts, 1)
-	policy := map[string]string{
+	if s.acceptable <= 0 { // no life is too short
+		return map[string]string{"restart": "always", "restart-delay": "0"}
+	}
+	return map[string]string{
 		"restart":       "always",
 		"min-uptime":    milliseconds(s.acceptable),
 		"restart-delay": milliseconds(s.delay),
-		"restart-burst": strconv.Itoa(burst),
+		"restart-burst": strconv.Itoa(max(s.attempts, 1)),
 	}
-	if s.limit > 0 {
-		policy["max-failed-starts"] = strconv.Itoa(burst * s.limit)
-	}
-	return policy
 }
 
 func milliseconds(seconds int) string { return strconv.Itoa(max(seconds, 0) * 1000) }
-
-// directory is the client's working directory.
-func (s *settings) directory() string {
-	if s.chdir == "" {
-		return "/"
-	}
-	return s.chdir
-}
 
 // pidfileFD is the descriptor of the pidfile, and of its lock, in a supervisor.
 const pidfileFD = 3
@@ -131,7 +130,7 @@ func (s *settings) chain(client []string) (words []string) {
 			add("-u", s.user.chainWord())
 		}
 	}
-	add("umask", "0"+strconv.FormatInt(int64(s.umask), 8), "cd", s.directory())
+	add("umask", "0"+strconv.FormatInt(int64(s.umask), 8), "cd", s.directory)
 	if s.stdout.IsFile {
 		add("redirfd", "-a", "1", s.stdout.Spec)
 	}

@@ -36,7 +36,7 @@ func (s *settings) readConfiguration() error {
 	}
 	if !s.noConfig {
 		file := systemConfig
-		if s.config != "" {
+		if s.hasConfig {
 			file = s.config
 		}
 		if err := load(file); err != nil {
@@ -134,6 +134,7 @@ func (s *settings) understand(all []directive, line, file string, number int) ([
 	wrong := func(what string) ([]directive, error) {
 		return all, fmt.Errorf("syntax error in %s, line %d, %s:\n%s", file, number, what, line)
 	}
+	const mostName, mostOptions = 511, 4095
 	name, rest := takeName(strings.TrimLeft(line, blanks))
 	if name == "" {
 		return wrong("expected * or a daemon name")
@@ -146,12 +147,19 @@ func (s *settings) understand(all []directive, line, file string, number int) ([
 		return all, nil
 	}
 	text := unescaped(strings.TrimLeft(rest, blanks))
-	if text == "" {
+	switch {
+	case len(name) > mostName || rest == "": // libslack's words for a line that is a name alone
+		return wrong("name too long")
+	case text == "":
 		return wrong("expected options")
+	case len(text) > mostOptions:
+		return wrong("options too long")
 	}
 	d := directive{name: name}
 	for option := range strings.SplitSeq(text, ",") {
-		d.options = append(d.options, "--"+strings.Trim(option, blanks))
+		if option != "" {
+			d.options = append(d.options, "--"+strings.Trim(option, blanks))
+		}
 	}
 	return append(all, d), nil
 }

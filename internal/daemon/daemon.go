@@ -25,8 +25,11 @@ const (
 
 // Main is the life of the program. It returns the exit code.
 func Main(words []string) (code int) {
-	if len(words) > 0 && filepath.Base(words[0]) == "finish" {
+	switch filepath.Base(words[0]) {
+	case "finish":
 		return finish(words)
+	case "run":
+		return resume(words)
 	}
 	s := newSettings()
 	code, err := s.run(words)

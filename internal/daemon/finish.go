@@ -17,51 +17,96 @@ import (
 
 // This program as the finish of a service directory: supervise runs it when the client has
 // ended. It says how, removes the pidfiles, and ends the supervisor when nothing is to be
-// started any more.
+// started any more. When a delay follows, it is the next run as well, to say that the delay is
+// over, and becomes the chain then.
 
 // finish is called with the words that supervise gives: the exit code of the client, or 256; the
 // signal that has killed it, or 0; the directory, which is the working directory as well; and
 // the pid.
 func finish(words []string) (code int) {
-	text, err := os.ReadFile(cardFile)
-	var c card
-	if err == nil {
-		err = json.Unmarshal(text, &c)
-	}
+	c, err := readCard(".")
 	if err != nil || len(words) < 5 {
 		fmt.Fprintf(os.Stderr, "daemon: fatal: failed to read %s: %v\n", cardFile, err)
 		return failed
 	}
 	signal.Ignore(syscall.SIGPIPE)
 	state := lastState()
-	last := state.Exit || state.Rests
+	waits, gaveUp := c.follows(state)
+	last := state.Exit || state.Rests || gaveUp
+	err = c.inside(func(s *settings) {
+		for _, message := range c.messages(words, state) {
+			s.errlog.write(s.self, message)
+		}
+		if s.pidfile == "" {
+			return
+		}
+		os.Remove(clientPidfile(s.pidfile))
+		if file := os.NewFile(pidfileFD, s.pidfile); last && isNamed(file, s.pidfile) {
+			os.Remove(s.pidfile)
+		}
+	})
+	switch {
+	case err != nil:
+		fmt.Fprintf(os.Stderr, "daemon: fatal: %v\n", err)
+	case last:
+		service.Tell(".", "dx")
+	case waits:
+		own, _ := os.Executable()
+		link(own, "run")
+	}
+	return done
+}
+
+// resume is this program as run, after a delay: it says so, unless the delay was cut short, and
+// becomes the chain.
+func resume(words []string) (code int) {
+	c, err := readCard(".")
+	began, failure := os.Lstat("run")
+	own, _ := os.Executable()
+	if err == nil && failure == nil && link(filepath.Join(filepath.Dir(own), "catena"), "run") == nil {
+		if delay := time.Duration(c.Delay) * time.Second; time.Since(began.ModTime()) > delay-delay/100 {
+			err = c.inside(func(s *settings) { s.errlog.write(s.self, delayIsOver(c.Delay)) })
+		}
+	}
+	if err == nil {
+		err = syscall.Exec("./run", words, ownEnvironment())
+	}
+	fmt.Fprintf(os.Stderr, "daemon: fatal: %v\n", because(err, "failed to start %s", "run"))
+	return failed
+}
+
+// readCard reads the card in a directory.
+func readCard(dir string) (c card, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, cardFile))
+	if err == nil {
+		err = json.Unmarshal(text, &c)
+	}
+	return c, err
+}
+
+// inside does something where the files of the daemon are: in its root directory and working
+// directory, with the ids of its user.
+func (c *card) inside(do func(*settings)) error {
 	here, err := unix.Open(".", unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		here = unix.AT_FDCWD
+		return because(err, "failed to open %s", ".")
 	}
 	s := newSettings()
 	s.self, s.errlog, s.chroot, s.user, s.pidfile = c.Name, c.Errlog, c.Root, c.User, c.Pidfile
 	if c.Root == "" {
 		s.user = account{} // this process has the user's ids
 	}
-	if err := s.enter(); err == nil {
+	umask := syscall.Umask(c.Umask)
+	if err = s.enter(); err == nil {
 		os.Chdir(c.Directory)
-		syscall.Umask(c.Umask)
+		do(s)
+		err = s.comeBack()
 	}
-	for _, message := range c.messages(words, state) {
-		s.errlog.write(s.self, message)
+	syscall.Umask(umask)
+	if err == nil {
+		err = unix.Fchdir(here)
 	}
-	if s.pidfile != "" {
-		os.Remove(clientPidfile(s.pidfile))
-		if file := os.NewFile(pidfileFD, s.pidfile); last && isNamed(file, s.pidfile) {
-			os.Remove(s.pidfile)
-		}
-	}
-	s.comeBack()
-	if unix.Fchdir(here) == nil && last {
-		service.Tell(".", "x")
-	}
-	return done
+	return err
 }
 
 // lastState is the state that the supervisor has on record.
@@ -73,6 +118,19 @@ func lastState() (state service.State) {
 	defer unix.Close(fd)
 	state, _ = service.ReadState(fd)
 	return state
+}
+
+// follows says what the policy makes of the end of a client: a delay, or the end of the daemon.
+func (c *card) follows(state service.State) (waits, gaveUp bool) {
+	if !c.Respawn || state.Exit || state.Rests || c.Acceptable <= 0 || state.Failed == 0 {
+		return false, false
+	}
+	burst := uint32(max(c.Attempts, 1))
+	if state.Failed%burst != 0 {
+		return false, false
+	}
+	gaveUp = c.Limit > 0 && state.Failed/burst >= uint32(c.Limit)
+	return !gaveUp, gaveUp
 }
 
 // messages say how the client has ended, and what follows.
@@ -99,28 +157,11 @@ func (c *card) messages(words []string, state service.State) (all []string) {
 	if message != "" {
 		all = append(all, message)
 	}
-	burst := uint32(max(c.Attempts, 1))
-	switch {
-	case !c.Respawn || state.Exit:
-	case state.Rests:
+	switch waits, gaveUp := c.follows(state); {
+	case gaveUp:
 		all = append(all, limitReached(c.Limit))
-	case state.Failed != 0 && state.Failed%burst == 0:
+	case waits:
 		all = append(all, tooQuick(c.Delay))
 	}
 	return all
-}
-
-// write writes a message of a daemon.
-func (o output) write(name, message string) {
-	text := name + ": " + message
-	if !o.IsFile {
-		sendRecord(record(o.Priority, "daemon", text))
-		return
-	}
-	file, err := openLog(filepath.Clean(o.Spec))
-	if err != nil {
-		return
-	}
-	defer file.Close()
-	fmt.Fprintf(file, "%s %s\n", time.Now().Format("20060102 15:04:05"), text)
 }

@@ -61,7 +61,7 @@ func (s *settings) stayInForeground(client []string, pidfile *os.File) (code int
 		}
 		how := state.Sys().(syscall.WaitStatus)
 		if message := f.ending(how, state.Pid()); message != "" {
-			s.errlog.write(s.self, message)
+			s.errlog.writeAs(s.self, s.self, message)
 		}
 		if f.told || !s.respawn {
 			return exitCode(how), nil
@@ -88,7 +88,7 @@ func (f *foreground) runOnce() (*os.ProcessState, error) {
 	}
 	if f.pidfile != "" {
 		if err := writeClientPid(clientPidfile(f.pidfile), f.process.Pid); err != nil {
-			f.errlog.write(f.self, "failed to create client pidfile: "+reason(err))
+			f.errlog.writeAs(f.self, f.self, "failed to create client pidfile: "+reason(err))
 		}
 		defer os.Remove(clientPidfile(f.pidfile))
 	}
@@ -137,10 +137,10 @@ func (f *foreground) pause(lived time.Duration) (gaveUp bool) {
 	}
 	f.attempt = 0
 	if f.burst++; f.limit > 0 && f.burst >= f.limit {
-		f.errlog.write(f.self, limitReached(f.limit))
+		f.errlog.writeAs(f.self, f.self, limitReached(f.limit))
 		return true
 	}
-	f.errlog.write(f.self, tooQuick(f.delay))
+	f.errlog.writeAs(f.self, f.self, tooQuick(f.delay))
 	over := time.After(time.Duration(f.delay) * time.Second)
 	for !f.told {
 		select {
@@ -149,11 +149,11 @@ func (f *foreground) pause(lived time.Duration) (gaveUp bool) {
 				return false
 			}
 		case <-over:
-			f.errlog.write(f.self, fmt.Sprintf("end of %d second respawn attempt burst delay", f.delay))
+			f.errlog.writeAs(f.self, f.self, delayIsOver(f.delay))
 			return false
 		}
 	}
-	f.errlog.write(f.self, "fatal: terminated")
+	f.errlog.writeAs(f.self, f.self, "fatal: terminated")
 	return true
 }
 
@@ -204,4 +204,8 @@ func tooQuick(delay int) string {
 		text += "s"
 	}
 	return text
+}
+
+func delayIsOver(delay int) string {
+	return fmt.Sprintf("end of %d second respawn attempt burst delay", delay)
 }

@@ -149,7 +149,7 @@ func letterOption(letter byte) *option {
 
 // apply has an option take effect. called is what it was called.
 func (s *settings) apply(o *option, called, value string, has bool) error {
-	if o.number == nil {
+	if s.given = has; o.number == nil {
 		return o.set(s, value)
 	}
 	n, wrong := 1, ""

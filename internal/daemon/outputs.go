@@ -1,12 +1,11 @@
 package daemon
 
 import (
-	"bytes"
 	"io"
 	"os"
-	"sync"
 	"syscall"
-	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // What a client in the foreground reads and writes. Without --output and a terminal that is what
@@ -14,17 +13,13 @@ import (
 
 // outputs are the streams of the client, for all of its lives.
 type outputs struct {
-	streams  [3]*relay // of standard output and standard error, where they come through here
-	terminal *terminal // in their place; nil if the client gets none
+	to       [3][]io.Writer // where standard output and standard error go; nil if not through here
+	terminal *terminal      // in the place of both; nil if the client gets none
 
-	theirs []*os.File // ends that only the client has
-	copies sync.WaitGroup
-}
-
-// A relay copies what a client writes.
-type relay struct {
-	to   []io.Writer
-	from *os.File
+	from   [3]*os.File // the ends of this program, in the present life
+	theirs []*os.File  // ends that only the client has
+	stop   *os.File    // closed when the client has ended
+	copied chan bool   // closed when all has been copied that the client has written
 }
 
 // openOutputs opens the logs.
@@ -36,67 +31,91 @@ func (s *settings) openOutputs() (*outputs, error) {
 		if specs[fd].Spec == "" {
 			continue
 		}
-		log, err := specs[fd].open()
+		log, err := specs[fd].open(s.self)
 		if err != nil {
 			return nil, because(err, "failed to open %s to log client std%s", specs[fd].Spec, [3]string{1: "out", 2: "err"}[fd])
 		}
-		o.streams[fd] = &relay{to: []io.Writer{own[fd], log}}
+		o.to[fd] = []io.Writer{own[fd], log}
 	}
 	if !s.pty && !isTerminal(os.Stdin) {
 		return o, nil
 	}
-	to := []io.Writer{os.Stdout}
-	if o.streams[1] != nil {
-		to = o.streams[1].to
+	if o.to[2] = nil; o.to[1] == nil {
+		o.to[1] = []io.Writer{os.Stdout}
 	}
-	o.streams = [3]*relay{}
 	var err error
-	o.terminal, err = newTerminal(to, s.noecho)
+	o.terminal, err = newTerminal(s.noecho)
 	return o, err
 }
 
 // begin prepares a start of the client: it returns the client's standard descriptors.
 func (o *outputs) begin() (files []*os.File, attributes *syscall.SysProcAttr, err error) {
+	stopped, stop, err := os.Pipe()
+	if err != nil {
+		return nil, nil, because(err, "failed to create pipe")
+	}
+	o.from, o.stop, o.copied = [3]*os.File{stopped}, stop, make(chan bool)
+	files, attributes = []*os.File{os.Stdin, os.Stdout, os.Stderr}, &syscall.SysProcAttr{}
 	if o.terminal != nil {
 		user, err := o.terminal.begin()
 		if err != nil {
 			return nil, nil, err
 		}
-		o.theirs = []*os.File{user}
-		o.copy(&relay{o.terminal.to, o.terminal.master()})
-		return []*os.File{user, user, user}, &syscall.SysProcAttr{Setsid: true, Setctty: true}, nil
+		o.from[1], o.theirs = o.terminal.master(), []*os.File{user}
+		files, attributes = []*os.File{user, user, user}, &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	}
-	files = []*os.File{os.Stdin, os.Stdout, os.Stderr}
-	for fd, r := range o.streams {
-		if r == nil {
+	for fd := 1; fd < len(o.to) && o.terminal == nil; fd++ {
+		if o.to[fd] == nil {
 			continue
 		}
 		from, to, err := os.Pipe()
 		if err != nil {
 			return nil, nil, because(err, "failed to create pipe")
 		}
-		r.from, files[fd] = from, to
+		o.from[fd], files[fd] = from, to
 		o.theirs = append(o.theirs, to)
-		o.copy(r)
 	}
-	return files, &syscall.SysProcAttr{}, nil
+	go o.copy()
+	return files, attributes, nil
 }
 
-// copy begins to copy what comes from the client.
-func (o *outputs) copy(r *relay) {
-	o.copies.Go(func() {
-		buffer := make([]byte, 32<<10)
-		for {
-			n, err := r.from.Read(buffer)
-			for _, to := range r.to {
-				to.Write(buffer[:n])
+// copy copies what the client writes. Where there is something of both streams, standard output
+// comes first.
+func (o *outputs) copy() {
+	defer close(o.copied)
+	poll := make([]unix.PollFd, len(o.from))
+	for fd, file := range o.from {
+		poll[fd].Fd = -1
+		if file != nil {
+			poll[fd].Fd = int32(file.Fd())
+			poll[fd].Events = unix.POLLIN
+		}
+	}
+	patience := -1
+	for buffer := make([]byte, 32<<10); ; {
+		n, err := unix.Poll(poll, patience)
+		if err == unix.EINTR {
+			continue
+		}
+		if n <= 0 {
+			return
+		}
+		if poll[0].Revents != 0 {
+			poll[0].Fd, patience = -1, 0 // the client has ended: what is there is copied, and no more
+		}
+		for fd := 1; fd < len(poll); fd++ {
+			if poll[fd].Fd < 0 || poll[fd].Revents == 0 {
+				continue
 			}
-			if err != nil {
-				r.from.Close()
-				return
+			n, err := unix.Read(int(poll[fd].Fd), buffer)
+			if n <= 0 && err != unix.EINTR && err != unix.EAGAIN {
+				poll[fd].Fd = -1
+			}
+			for _, to := range o.to[fd] {
+				to.Write(buffer[:max(n, 0)])
 			}
 		}
-	})
+	}
 }
 
 // begun is called when the client has its ends.
@@ -110,30 +129,16 @@ func (o *outputs) begun() {
 // end is called when the client has ended. What it has written is still copied; what its
 // descendants write later is not waited for.
 func (o *outputs) end() {
-	late := time.Now().Add(100 * time.Millisecond)
-	for _, r := range o.streams {
-		if r != nil {
-			r.from.SetReadDeadline(late)
+	o.stop.Close()
+	<-o.copied
+	for fd, file := range o.from {
+		if file != nil {
+			file.Close()
 		}
-	}
-	if o.terminal != nil {
-		o.terminal.master().SetReadDeadline(late)
-	}
-	o.copies.Wait()
-	for _, r := range o.streams {
-		if r != nil {
-			flush(r.to)
-		}
-	}
-	if o.terminal != nil {
-		flush(o.terminal.to)
-	}
-}
-
-func flush(all []io.Writer) {
-	for _, to := range all {
-		if l, is := to.(*lineSender); is {
-			l.flush()
+		for _, to := range o.to[fd] {
+			if sender, is := to.(*lineSender); is {
+				sender.flush()
+			}
 		}
 	}
 }
@@ -147,39 +152,5 @@ func (o *outputs) resize() {
 func (o *outputs) close() {
 	if o.terminal != nil {
 		o.terminal.restore()
-	}
-}
-
-// open opens a log.
-func (o output) open() (io.Writer, error) {
-	if o.IsFile {
-		return openLog(o.Spec)
-	}
-	return &lineSender{priority: o.Priority}, nil
-}
-
-// A lineSender sends lines to syslog.
-type lineSender struct {
-	priority int
-	held     []byte // of a line whose end is still to come
-}
-
-func (l *lineSender) Write(text []byte) (int, error) {
-	l.held = append(l.held, text...)
-	for {
-		line, rest, has := bytes.Cut(l.held, []byte("\n"))
-		if !has {
-			return len(text), nil
-		}
-		sendRecord(record(l.priority, "daemon", string(line)))
-		l.held = rest
-	}
-}
-
-// flush sends a line without an end.
-func (l *lineSender) flush() {
-	if len(l.held) > 0 {
-		sendRecord(record(l.priority, "daemon", string(l.held)))
-		l.held = nil
 	}
 }

@@ -116,6 +116,18 @@ func (s *settings) shown() string {
 	return s.pidfile
 }
 
+// waitForLock is lockPidfile for a start. A client that is just being started has the lock as
+// well, for an instant: if its supervisor has been killed meanwhile, nothing has it then.
+func (s *settings) waitForLock() (file *os.File, err error) {
+	for range 20 {
+		if file, err = s.lockPidfile(); !errors.Is(err, syscall.EAGAIN) {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return file, err
+}
+
 // lockPidfile opens the pidfile, makes it if it is not there, and locks it. EAGAIN means that a
 // daemon of this name runs.
 func (s *settings) lockPidfile() (*os.File, error) {

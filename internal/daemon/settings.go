@@ -12,10 +12,13 @@ type settings struct {
 	self string // what messages begin with
 	over bool   // the program has done what it was asked for, as by --help
 
+	given bool // the option that is being applied has an argument
+
 	// What is read only once, from the command line.
 	readCommandLine, readConfigured bool
 
 	config            string
+	hasConfig         bool // there is a --config, which may be empty
 	noConfig          bool
 	name              string
 	command           string
@@ -23,6 +26,7 @@ type settings struct {
 
 	user               account
 	chroot, chdir      string
+	directory          string // the working directory, once this program is there
 	umask              int
 	environ            environment // of this process, with what the configuration sets
 	env                environment // what --env adds
@@ -74,7 +78,7 @@ func isMadeOf(text, others string) bool {
 }
 
 func (s *settings) setConfig(value string) error {
-	s.config = s.expand(value)
+	s.config, s.hasConfig = s.expand(value), true
 	return nil
 }
 
@@ -188,7 +192,7 @@ func (s *settings) setIdiot(string) error {
 
 func (s *settings) setPty(value string) error {
 	s.pty = true
-	if value == "" {
+	if value == "" && !s.given {
 		return nil
 	}
 	if value = s.expand(value); value != "noecho" {
@@ -263,13 +267,13 @@ func (s *settings) check() error {
 		{s.stop && s.list, "stop", "list"},
 		{signal && s.list, "signal", "list"},
 		{s.safe && s.unsafe, "safe", "unsafe"},
-		{s.config != "" && s.noConfig, "config", "noconfig"},
+		{s.hasConfig && s.noConfig, "config", "noconfig"},
 	} {
 		if pair.both {
 			return misused("Incompatible options: --%s and --%s", pair.one, pair.other)
 		}
 	}
-	if s.config != "" {
+	if s.hasConfig {
 		if _, err := os.Stat(s.config); err != nil {
 			return misused("Invalid --config option argument %s: %s", s.config, reason(err))
 		}

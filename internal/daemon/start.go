@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/signal"
@@ -23,10 +24,8 @@ func (s *settings) start(words []string) (code int, err error) {
 	if len(words) == 0 {
 		return failed, misused("Invalid arguments: no command supplied")
 	}
-	if !s.foreground || s.chdir != "" {
-		if err := os.Chdir(s.directory()); err != nil {
-			return failed, because(err, "failed to change directory to %s", s.directory())
-		}
+	if err := s.changeDirectory(); err != nil {
+		return failed, err
 	}
 	client, err := s.clientOf(words)
 	if err != nil {
@@ -47,16 +46,42 @@ func (s *settings) start(words []string) (code int, err error) {
 	var pidfile *os.File
 	if s.pidfile != "" {
 		old := syscall.Umask(0o022)
-		pidfile, err = s.lockPidfile()
+		pidfile, err = s.waitForLock()
 		syscall.Umask(old)
 		if err != nil {
 			return failed, because(err, "failed to create pidfile for %s", s.nameForMessages())
 		}
 	}
 	if s.foreground {
-		return s.stayInForeground(client, pidfile)
+		code, err = s.stayInForeground(client, pidfile)
+	} else {
+		err = s.detach(client, pidfile)
 	}
-	return done, s.detach(client, pidfile)
+	if err != nil && pidfile != nil && isNamed(pidfile, s.pidfile) {
+		os.Remove(s.pidfile) // it is locked, so nobody else's
+	}
+	return code, err
+}
+
+// changeDirectory goes to the client's working directory. In the background a relative one is below
+// the root directory.
+func (s *settings) changeDirectory() (err error) {
+	if !s.foreground {
+		err = os.Chdir("/")
+	}
+	if err == nil && s.chdir != "" {
+		err = os.Chdir(s.chdir)
+	}
+	if err == nil {
+		s.directory, err = os.Getwd()
+	}
+	if err != nil {
+		if s.name != "" {
+			s.self = s.name
+		}
+		return because(err, "failed to change directory to %s", cmp.Or(s.chdir, "/"))
+	}
+	return nil
 }
 
 func (s *settings) nameForMessages() string {
@@ -93,11 +118,22 @@ func (s *settings) clientOf(words []string) (client []string, err error) {
 	if err != nil {
 		return nil, because(err, "failed to start: %s", program)
 	}
-	called := program
+	client = []string{file, program}
 	if s.name != "" {
-		called = s.name + ": " + program
+		client[1] = s.name + ": " + program
 	}
-	return append([]string{file, called}, words[1:]...), nil
+	if isForShell(file) {
+		client[0] = "/bin/sh"
+		client = append(client, file)
+	}
+	return append(client, words[1:]...), nil
+}
+
+// isForShell reports whether a file is a script that does not say what runs it. As execvp(3) does,
+// a shell runs such a one.
+func isForShell(file string) bool {
+	line := firstLine(file)
+	return !strings.HasPrefix(line, "#!") && !strings.HasPrefix(line, "\x7fELF") && !strings.Contains(line, "\x00")
 }
 
 // splitCommand splits the argument of --command into words. Single and double quotes and a
@@ -159,11 +195,6 @@ func (s *settings) tryLogs() error {
 		file.Close()
 	}
 	return nil
-}
-
-// openLog opens a log to write at its end. A FIFO without a reader does not make it wait.
-func openLog(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY, 0o666)
 }
 
 // detach starts a supervisor, and returns when it runs.
@@ -233,20 +264,25 @@ func (s *settings) supervise(dir string, messages, pidfile *os.File) (*os.Proces
 		messages = null
 	}
 	files := []*os.File{null, null, messages}
+	program := filepath.Join(filepath.Dir(own), "supervise")
+	words := []string{"supervise", dir}
 	if pidfile != nil {
 		files = append(files, pidfile)
+		if s.chroot == "" { // otherwise its name means another file there
+			words = []string{"pidfile", s.pidfile, program, dir}
+			program = filepath.Join(filepath.Dir(own), "pidfile")
+		}
 	}
 	signal.Ignore(syscall.SIGHUP)
 	syscall.Umask(0o022)
 	unix.CloseRange(3, 1<<32-1, unix.CLOSE_RANGE_CLOEXEC) // what the caller had open stays here
-	program := filepath.Join(filepath.Dir(own), "supervise")
-	process, err := os.StartProcess(program, []string{"supervise", dir}, &os.ProcAttr{
+	process, err := os.StartProcess(program, words, &os.ProcAttr{
 		Dir: "/", Env: s.forClient(), Files: files, Sys: &syscall.SysProcAttr{Setsid: true},
 	})
 	if err != nil {
 		return nil, because(err, "failed to start %s", program)
 	}
-	if pidfile != nil {
+	if pidfile != nil && s.chroot != "" {
 		if err := writePid(pidfile, process.Pid); err != nil {
 			process.Signal(syscall.SIGTERM)
 			return nil, because(err, "failed to create pidfile for %s", s.nameForMessages())

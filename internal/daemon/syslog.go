@@ -1,10 +1,16 @@
 package daemon
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Where messages and output go: to a file, or to syslog.
@@ -60,4 +66,65 @@ func sendRecord(text string) {
 	}
 	defer socket.Close()
 	socket.Write([]byte(text))
+}
+
+// tag is the name of the program in records about a daemon in the background. In the foreground
+// it is that of the daemon.
+const tag = "daemon"
+
+// write writes a message of a daemon.
+func (o output) write(name, message string) { o.writeAs(tag, name, message) }
+
+func (o output) writeAs(tag, name, message string) {
+	text := name + ": " + message
+	if !o.IsFile {
+		sendRecord(record(o.Priority, tag, text))
+		return
+	}
+	file, err := openLog(filepath.Clean(o.Spec))
+	if err != nil {
+		return
+	}
+	defer file.Close()
+	fmt.Fprintf(file, "%s %s\n", time.Now().Format("20060102 15:04:05"), text)
+}
+
+// openLog opens a log to write at its end. A FIFO without a reader does not make it wait.
+func openLog(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND|unix.O_NONBLOCK|unix.O_NOCTTY, 0o666)
+}
+
+// open opens a log for the output of a client.
+func (o output) open(tag string) (io.Writer, error) {
+	if o.IsFile {
+		return openLog(o.Spec)
+	}
+	return &lineSender{priority: o.Priority, tag: tag}, nil
+}
+
+// A lineSender sends lines to syslog.
+type lineSender struct {
+	priority int
+	tag      string
+	held     []byte // of a line whose end is still to come
+}
+
+func (l *lineSender) Write(text []byte) (int, error) {
+	l.held = append(l.held, text...)
+	for {
+		line, rest, has := bytes.Cut(l.held, []byte("\n"))
+		if !has {
+			return len(text), nil
+		}
+		sendRecord(record(l.priority, l.tag, string(line)))
+		l.held = rest
+	}
+}
+
+// flush sends a line without an end.
+func (l *lineSender) flush() {
+	if len(l.held) > 0 {
+		sendRecord(record(l.priority, l.tag, string(l.held)))
+		l.held = nil
+	}
 }

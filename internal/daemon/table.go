@@ -78,13 +78,13 @@ func (s *settings) setDebug(n int) error   { s.debug = n; return nil }
 
 func (s *settings) help(string) error {
 	fmt.Print(usage())
-	fmt.Print("A spec is the name of a file, or FACILITY.PRIORITY for syslog.\ndaemon(8) says more.\n")
+	fmt.Print("A spec is the name of a file, or FACILITY.PRIORITY for syslog.\ndaemon(8) says more. This is ", execchain.Version)
 	s.over = true
 	return nil
 }
 
 func (s *settings) version(string) error {
-	fmt.Print("daemon-0.8\n", execchain.Version)
+	fmt.Println("daemon-0.8")
 	s.over = true
 	return nil
 }

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"io"
 	"os"
 	"sync"
 
@@ -11,7 +10,6 @@ import (
 // A pseudo terminal for a client in the foreground.
 
 type terminal struct {
-	to     []io.Writer // what is written on the terminal
 	noecho bool
 
 	own   bool          // standard input is a terminal
@@ -29,8 +27,8 @@ func isTerminal(file *os.File) bool {
 
 // newTerminal prepares standard input: if it is a terminal, the client's does all that a
 // terminal does to a line.
-func newTerminal(to []io.Writer, noecho bool) (*terminal, error) {
-	t := &terminal{to: to, noecho: noecho}
+func newTerminal(noecho bool) (*terminal, error) {
+	t := &terminal{noecho: noecho}
 	attributes, err := unix.IoctlGetTermios(0, unix.TCGETS)
 	if err != nil {
 		return t, nil
