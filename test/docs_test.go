@@ -111,13 +111,13 @@ func TestOptionsAreTheSameInSynopsisAndPage(t *testing.T) {
 }
 
 // As daemontools has them, svc, svstat and readproctitle have nothing to say without
-// arguments, and svscan begins, as supervisord would; the lines of svc and the like come with an
-// option that they do not know.
+// arguments, svscan begins, as supervisord would, and env prints the environment; the lines of svc
+// and the like come with an option that they do not know.
 func TestUsageMessageStandsInThePage(t *testing.T) {
 	for _, tool := range commands() {
 		var arguments []string
 		switch tool {
-		case "svstat", "svscan", "readproctitle", "multilog", "tai64n", "tai64nlocal":
+		case "svstat", "svscan", "readproctitle", "multilog", "tai64n", "tai64nlocal", "env":
 			continue
 		case "svc", "supervisorctl", "supervisord":
 			arguments = []string{"-Z"}

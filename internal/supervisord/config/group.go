@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"catena/internal/supervisord/python"
 )
@@ -175,7 +176,8 @@ func (r *reader) readFastCGI(section *python.Section) {
 	r.add(group, r.programs(section, group.Name))
 }
 
-var tcpSocket = regexp.MustCompile(`^tcp://([^\s:]+):(\d+)$`)
+// tcpSocket is compiled when it is needed: supervisorctl, which has to be fast, needs it never.
+var tcpSocket = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^tcp://([^\s:]+):(\d+)$`) })
 
 // check checks the URL of a socket, and sets the owner and the mode that it has by default.
 func (f *FastCGI) check(url string, uid *int64) (string, error) {
@@ -192,7 +194,7 @@ func (f *FastCGI) check(url string, uid *int64) (string, error) {
 	if f.Owner != nil || f.Mode != nil {
 		return "", errors.New("socket_owner and socket_mode params should only be used with a Unix domain socket")
 	}
-	m := tcpSocket.FindStringSubmatch(url)
+	m := tcpSocket().FindStringSubmatch(url)
 	if m == nil {
 		return "", errors.New("Bad socket format " + url)
 	}

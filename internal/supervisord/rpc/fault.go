@@ -3,6 +3,7 @@ package rpc
 
 import (
 	"strconv"
+	"strings"
 
 	"catena/internal/xmlrpc"
 )
@@ -49,12 +50,9 @@ func (c Code) String() string {
 	return strconv.FormatInt(int64(c), 10)
 }
 
-// Fault makes the fault of a code. The detail may be empty.
-func (c Code) Fault(detail string) *xmlrpc.Fault {
-	text := c.String()
-	if detail != "" {
-		text += ": " + detail
-	}
+// Fault makes the fault of a code, with a detail if there is one.
+func (c Code) Fault(detail ...string) *xmlrpc.Fault {
+	text := strings.Join(append([]string{c.String()}, detail...), ": ")
 	return &xmlrpc.Fault{Code: int64(c), Text: text}
 }
 
