@@ -117,7 +117,7 @@ func entry(p *bare.Process, what int, name string) (account bare.Account, exit b
 		if exit != bare.Continue || found {
 			return account, exit
 		}
-		if why != 0 {
+		if why != 0 && why != unix.ENOENT {
 			reason = reasonOfGo(why)
 		}
 		return account, notSwitched(p, failed, name, ": ", reason)
