@@ -61,7 +61,7 @@ var refused = []string{
 	"--foreground --name=x --nam=y -- echo a", "-fnx echo a", "-fn x echo a", "-f -v echo a", "-f -v2 echo a", "-f --verb=3 echo a", "-d0 -f echo a", "-f --debug=0 echo a",
 	"--foregr --umas=027 -- sh -c umask", "-fUic -e A=b -- sh -c 'echo $A'", "-f -e 'A=b c' -e B= -- sh -c 'echo \"$A.$B.\"'",
 	"-f --attempts=5 --acceptable=300 --delay=300 --limit=0 true", "-f -D / -- pwd", "-f -D . -- pwd", "-f -R / -D srv -- pwd",
-	"-f --read-eof --ignore-eof echo a", "-f --core --nocore -- sh -c 'ulimit -c'", "-V -f true", "--version", "-f -N echo a", "-f -l /srv/here/err -b /srv/here/dbg echo a ; cat err dbg",
+	"-f --ignore-eof --read-eof echo a", "-f --core --nocore -- sh -c 'ulimit -c'", "-V -f true", "--version", "-f -N echo a", "-f -l /srv/here/err -b /srv/here/dbg echo a ; cat err dbg",
 	"-f -o /srv/here/out echo a ; cat out; rm out", "-f -O /srv/here/out -o /srv/here/both -- echo a ; ls out; cat both; rm both",
 	"-f -o /srv/here/both -E /srv/here/err2 -- sh -c 'echo a; sleep 0.1; echo b >&2' ; cat both err2; rm both err2",
 	"-f -u app -- id", "-f -u app: -- id", "-f -u app:crew -- id", "-f -u app.crew -- id", "-f -u app:app -- id",

@@ -18,7 +18,8 @@ var Setlock = execchain.Tool{
   -N          wait for the lock (default)
   -x          if there is no lock to be had, exit 0 without a word
   -X          if there is no lock to be had, complain and exit 111 (default)
-  -r, -s      a shared lock
+  -r          a shared lock
+  -s          the same as -r
   -e          an exclusive lock (default)
   -t ms       wait for so many milliseconds at most
   -w seconds  the same in seconds
