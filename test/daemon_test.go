@@ -323,6 +323,113 @@ exit 1
 `)
 }
 
+// A user's daemons are below the home directory, and root's for a user below /run/daemon; each of the
+// two takes over what the other one has started.
+func TestDaemonOfAUser(t *testing.T) {
+	t.Parallel()
+	prints(t, `
+chmod 1777 /tmp
+mkdir -m 700 home runtime
+chown nobody home runtime
+export HOME=/srv/home
+user() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; code=$?; [ $code = 0 ] || echo "exit $code"; }
+killed() { kill -9 "$(pgrep -x supervise)"; refuse pgrep -x supervise; }
+user daemon -n web sleep 1000
+await runs web -P /tmp
+client=$(pgrep -x sleep)
+ls home/.daemon/*
+killed
+user daemon -n web sleep 1000
+[ "$(pgrep -x sleep)" = "$client" ] || echo another client
+user daemon -n web --stop
+refuse pgrep -x 'sleep|supervise'
+d -n web -u nobody sleep 1000
+await runs web -P /tmp
+client=$(pgrep -x sleep)
+ls -l /run/daemon | sed 1d | cut -d' ' -f1,3,4
+user daemon -v -n web --running
+killed
+user daemon -n web sleep 1000
+[ "$(pgrep -x sleep)" = "$client" ] || echo another client
+user daemon -n web --restart
+refuse pgrep -x 'sleep|supervise'
+rm -r /run/daemon
+HOME=/ user daemon -n web sleep 1000
+HOME=/ XDG_RUNTIME_DIR=/srv/runtime user daemon -n web -- sleep 1000
+await runs web -P /tmp
+ls runtime/.daemon/*
+user daemon -n web --stop
+refuse pgrep -x 'sleep|supervise'
+# Somebody else's pidfile makes root end nothing else.
+user daemon -n trap sleep 1000
+await runs trap -P /tmp
+sleep 1000 & other=$!
+user sh -c "echo $other >/tmp/trap.pid; echo $other >/tmp/trap.clientpid"
+d -n trap -P /tmp --signal=kill
+d -n trap -P /tmp --restart
+d -n trap -P /tmp --stop
+kill -0 $other && echo lives on`, `
+web
+drwx------ nobody nogroup
+daemon:  web is running (pid N) (clientpid N)
+web: fatal: failed to find a folder for the daemon (no home directory of this user's, and no XDG_RUNTIME_DIR): Permission denied
+exit 1
+web
+daemon: fatal: failed to send kill signal to trap daemon client: Operation not permitted
+exit 1
+daemon: fatal: failed to send sigusr1 to trap daemon: Operation not permitted
+exit 1
+daemon: fatal: failed to stop the trap daemon: pidfile /tmp/trap.pid: Operation not permitted
+exit 1
+lives on
+`)
+}
+
+// A link to the directory makes a daemon a service of svscan, which keeps the client when the
+// supervisor of daemon is killed.
+func TestDaemonIsHandedOverToSvscan(t *testing.T) {
+	t.Parallel()
+	prints(t, `
+d -n web sleep 1000
+await runs web
+client=$(pgrep -x sleep)
+mkdir service
+ln -s /run/daemon/web service/web
+svscan service 2>said & svscan=$!
+kill -9 "$(cat /run/web.pid)"
+await sh -c 'svstat service/web | grep -q "up (pid '$client')"'
+await svok service/web
+d --running -n web
+d -n web sleep 1000
+svc -t service/web
+await sh -c 'svstat -l service/web | grep -q "up.*starts 2"'
+kill "$(pgrep -x sleep)"
+await sh -c 'svstat service/web | grep -q down'
+kill $svscan
+wait $svscan
+cat said`, `
+exit 1
+web: fatal: failed to become a daemon: a supervisor runs in /run/daemon/web
+exit 1
+`)
+}
+
+// What a daemon without a name leaves goes when the next one is started.
+func TestDaemonsWithoutANameLeaveNothingForLong(t *testing.T) {
+	t.Parallel()
+	prints(t, `
+for n in 1 2 3; do d -- sh -c 'echo $$ >>/srv/begun; exec sleep 1000'; done
+await lines 3 . begun
+ls /run/daemon | wc -l
+kill $(cat begun)
+refuse pgrep -x 'sleep|supervise'
+d sleep 1000
+ls /run/daemon | wc -l`, `
+3
+1
+`)
+}
+
 // daemonFormats are the calls by which package daemon makes its messages.
 var daemonFormats = regexp.MustCompile(`(?:misused|because\([a-z.]+, |fmt\.Errorf|s\.warn|\.write\([sf]\.self, )\(?"([^"]+)"`)
 

@@ -41,7 +41,10 @@ func finish(words []string) (code int) {
 			return
 		}
 		os.Remove(clientPidfile(s.pidfile))
-		if file := os.NewFile(pidfileFD, s.pidfile); last && isNamed(file, s.pidfile) {
+		file := os.NewFile(pidfileFD, s.pidfile)
+		if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+			last = false // svscan has the directory by now: its supervisor has no pidfile, and stays
+		} else if last && isNamed(file, s.pidfile) {
 			os.Remove(s.pidfile)
 		}
 	})
