@@ -27,15 +27,19 @@ type card struct {
 
 const cardFile = "daemon.json"
 
+func (s *settings) card() card {
+	return card{Name: s.self, Pidfile: s.pidfile, Errlog: s.errlog, Directory: s.directory, Umask: s.umask,
+		Root: s.chroot, User: s.user, Respawn: s.respawn,
+		Acceptable: s.acceptable, Attempts: s.attempts, Delay: s.delay, Limit: s.limit}
+}
+
 // compile writes the service directory.
 func (s *settings) compile(dir string, client []string) error {
 	own, err := os.Executable()
 	if err != nil {
 		return because(err, "failed to find this program")
 	}
-	text, err := json.Marshal(card{Name: s.self, Pidfile: s.pidfile, Errlog: s.errlog, Directory: s.directory, Umask: s.umask,
-		Root: s.chroot, User: s.user, Respawn: s.respawn,
-		Acceptable: s.acceptable, Attempts: s.attempts, Delay: s.delay, Limit: s.limit})
+	text, err := json.Marshal(s.card())
 	if err != nil {
 		return err
 	}
