@@ -24,6 +24,7 @@ import (
 type house struct {
 	dir     string
 	program string // the supervisord that runs there
+	environ []string
 	cmd     *exec.Cmd
 }
 
@@ -72,6 +73,7 @@ func (h *house) begin(t testing.TB, options ...string) {
 	must(err)
 	defer out.Close()
 	h.cmd.Stdout, h.cmd.Stderr = out, out
+	h.cmd.Env = append(os.Environ(), h.environ...)
 	must(h.cmd.Start())
 	eventually(t, "there is a pidfile", func() bool { return h.pid() == h.cmd.Process.Pid }, func() string { return textOf(h.file("said")) })
 }
@@ -376,15 +378,27 @@ func TestInTheBackgroundItIsADaemon(t *testing.T) {
 func TestSupervisordRunsAsTheUserOfTheConfiguration(t *testing.T) {
 	needRoot(t)
 	h := newHouse(t, ourSupervisord(), "user=nobody\n[program:shows]\ncommand=sh -c 'id -un; exec sleep 1000'\nstdout_logfile=%(here)s/shown\n[program:other]\nuser=root\nstartretries=0\ncommand=sleep 1000\n")
-	must(os.Chown(h.dir, 65534, -1))
-	h.begin(t)
-	eventually(t, "the program is up", func() bool { return textOf(h.file("shown")) == "nobody\n" })
-	if status := textOf(fmt.Sprintf("/proc/%d/status", h.pid())); !strings.Contains(status, "\nUid:\t65534\t65534\t65534\t65534\n") {
+	must(os.WriteFile(h.file("shown"), nil, 0o600)) // a folder of root's: the files in it are there, and cannot be replaced
+	must(os.WriteFile(h.file("log"), nil, 0o600))
+	for _, name := range []string{"shown", "log"} {
+		must(os.Chown(h.file(name), 65534, -1))
+	}
+	must(os.Mkdir(h.file("logs"), 0o700))
+	must(os.Chown(h.file("logs"), 65534, -1))
+	h.cmd = exec.Command(h.program, "-nc", h.file("c"), "-q", h.file("logs"))
+	h.cmd.Dir = h.dir
+	must(h.cmd.Start())
+	eventually(t, "the program is up", func() bool { return textOf(h.file("shown")) == "nobody\n" }, func() string { return textOf(h.file("log")) })
+	if status := textOf(fmt.Sprintf("/proc/%d/status", h.cmd.Process.Pid)); !strings.Contains(status, "\nUid:\t65534\t65534\t65534\t65534\n") {
 		t.Error(status)
 	}
 	if pid := h.of("other"); pid != 0 && strings.Contains(textOf(fmt.Sprintf("/proc/%d/status", pid)), "Uid:\t0") {
 		t.Error("a program is root's")
 	}
+	if log := textOf(h.file("log")); !strings.Contains(log, " CRIT could not write pidfile "+h.file("pid")) || !strings.Contains(log, " INFO Set uid to user 65534 succeeded\n") {
+		t.Error(log)
+	}
+	h.cmd.Process.Signal(unix.SIGTERM)
 }
 
 func TestExplainTouchesNothing(t *testing.T) {

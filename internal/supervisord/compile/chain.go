@@ -17,6 +17,9 @@ func (b *builder) chain() {
 	words, _ := python.Words(p.Command) // which config has checked
 	links := [][]string{{"envfile", env}, {"redirfd", "-u", "0", stdin}}
 	links = append(links, b.outputs()...)
+	if link := b.syslog(); len(link) > 3 {
+		links = append(links, link)
+	}
 	if p.UID != nil && *p.UID != int64(b.around.UID) {
 		links = append(links, []string{"setuidgid", "-s", p.User})
 	}
@@ -119,6 +122,25 @@ func where(log config.Log) (to int, file string) {
 		return toStderr, ""
 	}
 	return toFile, log.Path
+}
+
+// syslog is the link that sends streams to the system's log, in the name of the program. A
+// stream that has a file as well goes there only.
+func (b *builder) syslog() []string {
+	p := &b.program
+	link := []string{"tosyslog", "-t", p.Name}
+	for _, of := range []struct {
+		option string
+		log    *config.Log
+	}{{"-1", &p.Stdout}, {"-2", &p.Stderr}} {
+		if of.log.Syslog && of.log.Path == "" {
+			link = append(link, of.option, "user.info")
+		}
+	}
+	if p.RedirectStderr && p.Stdout.Syslog && p.Stdout.Path == "" {
+		link = []string{"tosyslog", "-t", p.Name, "-1", "user.info", "-2", "user.info"}
+	}
+	return link
 }
 
 // outputs are the links that connect standard output and standard error. Where one of them goes

@@ -127,12 +127,15 @@ func TestTheChainDoesWhatAChildOfSupervisorDoes(t *testing.T) {
 		"command=web\nuser=root":                                              begin + auto + "cd /srv web",
 		"command=web\nredirect_stderr=true":                                   begin + "redirfd -a 1 /tmp/web-web-stdout.log fdmove -c 2 1 cd /srv web",
 		"command=web\nstdout_logfile=NONE":                                    begin + "redirfd -a 1 /dev/null redirfd -a 2 /tmp/web-web-stderr.log cd /srv web",
+		"command=web\nstdout_logfile=syslog":                                  begin + "redirfd -a 1 /dev/null redirfd -a 2 /tmp/web-web-stderr.log tosyslog -t web -1 user.info cd /srv web",
+		"command=web\nstderr_syslog=true":                                     begin + auto + "cd /srv web",
 		"command=web\nstdout_logfile=x.log":                                   begin + "redirfd -a 1 /srv/x.log redirfd -a 2 /tmp/web-web-stderr.log cd /srv web",
 		"command=web\nstdout_logfile=/dev/stdout":                             begin + "redirfd -a 2 /tmp/web-web-stderr.log cd /srv web",
 		"command=web\nstdout_logfile=/dev/stderr":                             begin + "fdmove -c 1 2 redirfd -a 2 /tmp/web-web-stderr.log cd /srv web",
 		"command=web\nstderr_logfile=/dev/fd/1":                               begin + "fdmove -c 2 1 redirfd -a 1 /tmp/web-web-stdout.log cd /srv web",
 		"command=nice -n 5 web\nenvironment=PATH=/bin":                        begin + auto + "cd /srv argv0 /bin/nice nice -n 5 web",
 		"command=chpst web\nenvironment=PATH=/no":                             begin + auto + "cd /srv argv0 /no/chpst chpst web",
+		"command=web\nstdout_logfile=syslog\nredirect_stderr=true":            begin + "redirfd -a 1 /dev/null fdmove -c 2 1 tosyslog -t web -1 user.info -2 user.info cd /srv web",
 		"command=web\nstdout_logfile=/dev/fd/1\nredirect_stderr=true":         begin + "fdmove -c 2 1 cd /srv web",
 		"command=web\nstdout_logfile=/dev/stdout\nstderr_logfile=/dev/stderr": begin + "cd /srv web",
 		"command=web\nstdout_logfile=/dev/stderr\nstderr_logfile=/dev/stdout": begin + "fdmove -c 3 1 fdmove -c 1 2 fdmove 2 3 cd /srv web",
@@ -363,4 +366,21 @@ svc/web/timeout-kill: 10000
 	if b.String() != want {
 		t.Errorf("%s\nwant:\n%s", b.String(), want)
 	}
+}
+
+// Whatever stands in a file, it is refused or becomes service directories.
+func FuzzConfigurationsBecomeServices(f *testing.F) {
+	f.Add("[program:a]\ncommand=a 'b' \\c\nenvironment=A=\"1\"\nnumprocs=2\nprocess_name=%(process_num)d\nuser=root\n[group:g]\nprograms=a\n")
+	f.Add("[fcgi-program:x]\nsocket=unix:///x\ncommand=x\n[eventlistener:e]\nevents=TICK_5\ncommand=e\n[inet_http_server]\nport=*:1\n[include]\nfiles=x\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Contains(strings.ToLower(text), "numprocs") || strings.ContainsAny(text, "/~*?[") && strings.Contains(text, "include") {
+			t.Skip("which takes long, or reads what is there")
+		}
+		services, _ := tryCompile(t, text)
+		for _, s := range services {
+			if s.Name == "" || strings.ContainsAny(s.Name, "/ ") || len(s.Files) < 4 {
+				t.Errorf("%q: %+v", text, s)
+			}
+		}
+	})
 }

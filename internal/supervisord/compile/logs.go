@@ -2,6 +2,7 @@ package compile
 
 import (
 	"path/filepath"
+	"slices"
 
 	"catena/internal/supervisord/config"
 )
@@ -31,4 +32,19 @@ func SetPaths(c *config.Config, directory string, auto func(group, process, stre
 		}
 	}
 	return nil
+}
+
+// NotYet lists what a configuration asks for that a stream does not get, in words for the log.
+func NotYet(c *config.Config) (list []string) {
+	for _, g := range c.Groups {
+		for _, p := range g.Programs {
+			for stream, log := range map[string]config.Log{"stdout": p.Stdout, "stderr": p.Stderr} {
+				if log.Syslog && log.Path != "" {
+					list = append(list, "For "+config.FullName(g.Name, p.Name)+", "+stream+" goes to "+log.Path+", and not to syslog as well")
+				}
+			}
+		}
+	}
+	slices.Sort(list)
+	return list
 }

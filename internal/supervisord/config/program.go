@@ -22,7 +22,7 @@ func (r *reader) programs(section *python.Section, group string) []Program {
 	s.names = python.Names{"here": r.here, "program_name": called, "host_node_name": r.node, "group_name": group}
 	common := s.common()
 	number := value(s, "numprocs", 1, func(text string) (int64, error) {
-		const most = 1 << 20
+		const most = 1 << 16
 		n, err := integer(text)
 		if n > most {
 			err = errors.New("numprocs is too large: " + text)

@@ -138,7 +138,7 @@ func (l *launcher) look() error {
 	if s.Directory != "" && !s.NoDaemon { // in the foreground Supervisor stays where it is
 		l.around.Directory = config.Absolute(s.Directory)
 	}
-	l.run = runDirectory(*s, l.around.UID)
+	l.run = runDirectory(*s, os.Geteuid())
 	l.around.ServerURL = serverURL(l.config.Sockets)
 	return nil
 }

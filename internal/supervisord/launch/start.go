@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -23,13 +22,16 @@ func (l *launcher) prepare() error {
 	if _, err := os.Stat(l.around.Catena); err != nil {
 		return fmt.Errorf("there is no catena beside supervisord and none in PATH: %w", err)
 	}
-	if pid := runningIn(s.PIDFile, filepath.Join(l.run, compile.Scan)); pid != 0 {
+	if pid := runningIn(filepath.Join(l.run, compile.Scan)); pid != 0 {
 		return fmt.Errorf("another supervisord is running with pid %d. Shut this program down first before starting supervisord.", pid)
 	}
 	var first []string // that Supervisor logs first
 	if s.User == "" && os.Geteuid() == 0 {
 		first = append(first, "Supervisor is running as root.  Privileges were not dropped because no user is "+
 			"specified in the config file.  If you intend to run as root, you can set user=root in the config file to avoid this message.")
+	}
+	if err := l.makeRun(); err != nil {
+		return err
 	}
 	if err := become(s.User); err != nil {
 		return err
@@ -51,6 +53,25 @@ func (l *launcher) prepare() error {
 		l.log.say(info, fmt.Sprintf("Set uid to user %d succeeded", l.around.UID))
 	}
 	return l.raiseLimits()
+}
+
+// makeRun makes the run directory and gives it to the user of the configuration, who may not be
+// able to make it.
+func (l *launcher) makeRun() error {
+	if l.around.UID == os.Geteuid() || os.Geteuid() != 0 {
+		return nil // compile makes it
+	}
+	if err := os.MkdirAll(filepath.Dir(l.run), 0o755); err != nil {
+		return err
+	}
+	err := os.Mkdir(l.run, 0o755)
+	if errors.Is(err, fs.ErrExist) {
+		return nil // compile looks whose it is
+	}
+	if err != nil {
+		return err
+	}
+	return os.Lchown(l.run, l.around.UID, -1)
 }
 
 // become takes on the ids of a user, unless the process has them.
@@ -81,28 +102,35 @@ func become(user string) error {
 	return syscall.Setuid(int(uid))
 }
 
-// runningIn returns the process in a pidfile, if it is an svscan that works in a directory.
-func runningIn(pidfile, scan string) (pid int) {
-	text, err := os.ReadFile(pidfile)
+// runningIn returns an svscan that works in a directory, or 0. The pidfile would not do: it may
+// be another one, or could not be written.
+func runningIn(scan string) (pid int) {
+	here, err := os.Stat(scan)
 	if err != nil {
 		return 0
 	}
-	pid, err = strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil || pid <= 0 {
-		return 0
+	directories, _ := filepath.Glob("/proc/[0-9]*/cwd")
+	for _, cwd := range directories {
+		process := filepath.Dir(cwd)
+		there, err := os.Stat(cwd)
+		if err != nil || !os.SameFile(there, here) {
+			continue
+		}
+		if name, _ := os.ReadFile(filepath.Join(process, "comm")); string(name) == "svscan\n" || string(name) == "catena\n" {
+			pid, _ = strconv.Atoi(filepath.Base(process))
+			return pid
+		}
 	}
-	there, err := os.Stat(filepath.Join("/proc", strconv.Itoa(pid), "cwd"))
-	here, failed := os.Stat(scan)
-	if err != nil || failed != nil || !os.SameFile(there, here) {
-		return 0
-	}
-	return pid
+	return 0
 }
 
 // start makes the service directories, and becomes svscan or starts it.
 func (l *launcher) start() error {
 	if err := compile.SetPaths(l.config, l.around.Directory, l.makeLogs()); err != nil {
 		return err
+	}
+	for _, text := range compile.NotYet(l.config) {
+		l.log.say(warning, text)
 	}
 	if !l.config.Server.NoCleanup {
 		l.clearLogs()
@@ -165,9 +193,7 @@ func (l *launcher) svscan() error {
 		program = l.around.Catena
 	}
 	if s.NoDaemon {
-		if err := l.writePID(os.Getpid()); err != nil {
-			return err
-		}
+		l.writePID(os.Getpid())
 		return syscall.Exec(program, words, os.Environ())
 	}
 	l.log.say(info, "daemonizing the supervisord process")
@@ -189,10 +215,7 @@ func (l *launcher) svscan() error {
 	if err != nil {
 		return err
 	}
-	if err := l.writePID(pid); err != nil {
-		unix.Kill(pid, unix.SIGTERM)
-		return err
-	}
+	l.writePID(pid)
 	return nil
 }
 
@@ -203,10 +226,19 @@ func isCatena(name, catena string) bool {
 	return err == nil && failed == nil && os.SameFile(one, other)
 }
 
-// writePID writes the pidfile, and says which process it is. A file that is there is replaced,
-// and not written to: it may be a link that somebody has put there.
-func (l *launcher) writePID(pid int) error {
+// writePID writes the pidfile, and says which process it is. As in Supervisor, the programs are
+// run even if it cannot be written: a user may not have the right to.
+func (l *launcher) writePID(pid int) {
 	file := l.config.Server.PIDFile
+	if err := replacePID(file, pid); err != nil {
+		l.log.say(critical, "could not write pidfile "+file+": "+err.Error())
+	}
+	l.log.say(info, fmt.Sprintf("supervisord started with pid %d", pid))
+}
+
+// replacePID makes a new file. What is there is not written to: it may be a link that somebody
+// has put there.
+func replacePID(file string, pid int) error {
 	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -214,9 +246,6 @@ func (l *launcher) writePID(pid int) error {
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintln(out, pid); err != nil {
-		return err
-	}
-	l.log.say(info, fmt.Sprintf("supervisord started with pid %d", pid))
-	return out.Close()
+	_, err = fmt.Fprintln(out, pid)
+	return errors.Join(err, out.Close())
 }
