@@ -384,7 +384,6 @@ exit 1
 test70.clientpid
 -- left --
 -- syslog --
-<27>daemon: test70: client (pid PID) of a daemon that was killed still runs
 <27>daemon: test70: client (pid PID) killed by signal 15, stopping
 `},
 }

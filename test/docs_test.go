@@ -256,7 +256,7 @@ func TestExamplesOfThePagesRun(t *testing.T) {
 		}
 		for _, example := range examples {
 			script := strings.NewReplacer(`\e`, `\`, `\&`, "").Replace(example)
-			cmd := exec.Command("sh", "-euc", "mount --make-rprivate / && mount -t tmpfs run /run\n"+script)
+			cmd := exec.Command("sh", "-euc", "mount --make-rprivate / && mount -t tmpfs run /run\n"+script, "sh", "true")
 			cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}
 			cmd.Dir = serviceDirectory(t)
 			cmd.Env = []string{"PATH=" + fused.dir + ":/usr/bin:/bin"}
