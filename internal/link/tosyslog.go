@@ -28,7 +28,7 @@ type stream struct {
 	sent     bool // it goes to syslog
 	priority int  // the facility is in it
 	end      int  // the end of the pipe that the reader has; -1 if the other stream's is used
-	held     int  // bytes of a line whose end is still to come, in lines
+	held     int  // bytes of a line whose end is still to come
 }
 
 // streams has the streams by their descriptors; 0 is unused.
@@ -66,6 +66,10 @@ func tosyslog(p *bare.Process) bare.Exit {
 // connect makes the streams pipes to a reader, which it starts. If both are to be the same
 // messages, they are one pipe, and lines stay in their order.
 func connect(p *bare.Process, tag string) bare.Exit {
+	var mapped bool
+	if readerRoom, mapped = bare.Map(readerRoomSize); !mapped {
+		return p.NoMemory()
+	}
 	var writers [3]int
 	for fd := 1; fd < len(streams); fd++ {
 		s := &streams[fd]

@@ -11,11 +11,18 @@ import (
 // lineMax is the longest text of a message. Longer lines are several messages.
 const lineMax = 8 << 10
 
-// lines has what was read of the streams and not sent, and message is room for one message.
-var (
-	lines   [3][lineMax]byte
-	message [128 + lineMax]byte
+// readerRoom is the address of the memory of the reader: for what was read of either stream and
+// not sent, and for one message. It is mapped, because all variables of the binary count for the
+// limits on memory of all other tools.
+var readerRoom uintptr
+
+const (
+	messageMax     = 128 + lineMax
+	readerRoomSize = 2*lineMax + messageMax
 )
+
+// unsent is the room for what was read of standard output or standard error.
+func unsent(fd int) []byte { return bare.BytesAt(readerRoom+uintptr(fd-1)*lineMax, lineMax) }
 
 func readStreams(tag string) {
 	for fd := range streams {
@@ -55,7 +62,7 @@ func readStreams(tag string) {
 // syslog daemon, or -1.
 func readStream(fd int, tag string, log int) (newLog int) {
 	s := &streams[fd]
-	text := lines[fd][:]
+	text := unsent(fd)
 	n, err := bare.Read(fd, text[s.held:])
 	if err != 0 || n <= 0 {
 		if s.held > 0 {
@@ -86,7 +93,7 @@ func readStream(fd int, tag string, log int) (newLog int) {
 // sendLine sends a message. If the syslog daemon was started anew, the socket has to be as well.
 // Without one the message is lost, as those of syslog(3) are.
 func sendLine(log, priority int, tag string, line []byte) (newLog int) {
-	m := message[:]
+	m := bare.BytesAt(readerRoom+2*lineMax, messageMax)
 	m[0] = '<'
 	n := 1 + bare.PutNumber(m[1:], uint64(priority))
 	n += copy(m[n:], ">")
