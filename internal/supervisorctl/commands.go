@@ -65,19 +65,6 @@ func commandOf(name string) func(c *controller, argument string) error {
 // fields splits an argument into words.
 func fields(argument string) []string { return strings.FieldsFunc(argument, python.IsSpace) }
 
-// split splits the name of a process into its group and the process, which is empty if the whole
-// group is meant.
-func split(name string) (group, process string) {
-	group, process, found := strings.Cut(name, ":")
-	if !found {
-		return name, name
-	}
-	if process == "*" {
-		process = ""
-	}
-	return group, process
-}
-
 // codeOf is the code of a fault, if the error is one.
 func codeOf(err error) (code rpc.Code, text string, isFault bool) {
 	var fault *xmlrpc.Fault
@@ -147,7 +134,7 @@ func (c *controller) status(argument string) error {
 		matching, names = all, nil
 	}
 	for _, name := range names {
-		group, process := split(name)
+		group, process := rpc.Split(name)
 		found := false
 		for _, info := range all {
 			if info.Text("group") == group && (process == "" || info.Text("name") == process) {

@@ -71,10 +71,13 @@ func Run(words []string) int {
 	return c.finish(0)
 }
 
+// unwritten is what is said of output that is lost.
+const unwritten = "supervisorctl: fatal: unable to write output: %v\n"
+
 // finish writes what is left to be written.
 func (c *controller) finish(exit int) int {
 	if err := c.out.Flush(); err != nil {
-		fmt.Fprintf(c.errs, "supervisorctl: fatal: unable to write output: %v\n", errors.Unwrap(err))
+		fmt.Fprintf(c.errs, unwritten, errors.Unwrap(err))
 		return exitGeneric
 	}
 	return exit

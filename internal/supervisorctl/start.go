@@ -61,7 +61,7 @@ func (c *controller) toEach(v *verb, names []string, more ...xmlrpc.Value) error
 		return c.toMany(v, v.all, more...)
 	}
 	for _, name := range names {
-		group, process := split(name)
+		group, process := rpc.Split(name)
 		params := append([]xmlrpc.Value{name}, more...)
 		if process == "" && v.group != "" {
 			params[0] = group

@@ -1,6 +1,7 @@
 package supervisorctl
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -120,18 +121,20 @@ func (c *controller) showLog(of, method string, params ...xmlrpc.Value) error {
 // follow shows what is written into a log, until somebody types ^C or the server goes away.
 func (c *controller) follow(path string) error {
 	c.text("==> Press Ctrl-C to exit <==\n")
-	c.out.Flush()
+	if c.out.Flush() != nil {
+		return nil // which is said at the end
+	}
 	interrupted, giveBack := c.takeInterrupts()
 	defer giveBack()
-	over := make(chan struct{})
+	over := make(chan bool, 1)
 	log := c.server.another()
 	defer log.hangUp()
-	go func() {
-		c.copyLog(log, path)
-		close(over)
-	}()
+	go func() { over <- c.copyLog(log, path) }()
 	select {
-	case <-over:
+	case written := <-over:
+		if !written {
+			c.exit = exitGeneric
+		}
 	case <-interrupted:
 		c.text("\n")
 	}
@@ -139,25 +142,29 @@ func (c *controller) follow(path string) error {
 }
 
 // copyLog prints a log that the server sends. What is wrong is said where Supervisor says it, on
-// standard error, and changes no exit code.
-func (c *controller) copyLog(s *server, path string) {
+// standard error, and changes no exit code, unless the log cannot be written here.
+func (c *controller) copyLog(s *server, path string) (written bool) {
 	answer, err := s.get(path)
 	defer s.close()
 	switch {
 	case s.isHungUp():
-		return
+		return true
 	case err != nil:
 		fmt.Fprintf(c.errs, "%s%s Cannot connect, error: %s\n", s.url, path, inParentheses(err))
-		return
+		return true
 	case answer.code != 200:
 		fmt.Fprintf(c.errs, "%s%s Cannot read, status code %d\n", s.url, path, answer.code)
-		return
+		return true
 	}
 	piece := make([]byte, 64<<10)
 	for {
 		n, err := answer.body.Read(piece)
-		if _, failed := os.Stdout.Write(piece[:n]); failed != nil || err != nil {
-			return
+		if _, failed := os.Stdout.Write(piece[:n]); failed != nil {
+			fmt.Fprintf(c.errs, unwritten, errors.Unwrap(failed))
+			return false
+		}
+		if err != nil {
+			return true
 		}
 	}
 }

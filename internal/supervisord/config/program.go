@@ -60,7 +60,7 @@ func (s *scope) common() (p Program) {
 		AutoRestart:  value(s, "autorestart", Unexpected, autoRestart),
 		StartSecs:    value(s, "startsecs", 1, integer),
 		StartRetries: value(s, "startretries", 3, integer),
-		StopSignal:   value(s, "stopsignal", 15, signal),
+		StopSignal:   value(s, "stopsignal", 15, Signal),
 		StopWaitSecs: value(s, "stopwaitsecs", 10, integer),
 		StopAsGroup:  value(s, "stopasgroup", false, boolean),
 	}

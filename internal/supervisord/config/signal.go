@@ -12,9 +12,9 @@ import (
 // aliases are names of signals that Python has, and x/sys has not.
 var aliases = map[string]unix.Signal{"SIGIOT": unix.SIGIOT, "SIGCLD": unix.SIGCLD, "SIGPOLL": unix.SIGPOLL, "SIGRTMIN": 34, "SIGRTMAX": 64}
 
-// signal converts the name of a signal, with or without SIG, or its number. Python's list has
+// Signal converts the name of a signal, with or without SIG, or its number. Python's list has
 // no real-time signals but the first and the last.
-func signal(s string) (int, error) {
+func Signal(s string) (int, error) {
 	if n, err := python.Int(s, 10); err == nil {
 		if 0 < n && n < 32 || n == 34 || n == 64 {
 			return int(n), nil

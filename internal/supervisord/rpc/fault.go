@@ -89,3 +89,16 @@ func (s State) IsRunning() bool { return s == Running || s == Backoff || s == St
 
 // TakesSignals tells whether a program has a process.
 func (s State) TakesSignals() bool { return s == Running || s == Starting || s == Stopping }
+
+// Split splits the name of a process into its group and the process, which is empty if the whole
+// group is meant.
+func Split(name string) (group, process string) {
+	group, process, found := strings.Cut(name, ":")
+	if !found {
+		return name, name
+	}
+	if process == "*" {
+		process = ""
+	}
+	return group, process
+}

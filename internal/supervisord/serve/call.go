@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 
 	"catena/internal/supervisord/python"
 	"catena/internal/supervisord/rpc"
@@ -95,19 +94,6 @@ func (c *call) flag(i int) bool {
 	return true
 }
 
-// split splits the name of a process into its group and the process, which is empty if the whole
-// group is meant.
-func split(name string) (group, process string) {
-	group, process, found := strings.Cut(name, ":")
-	if !found {
-		return name, name
-	}
-	if process == "*" {
-		process = ""
-	}
-	return group, process
-}
-
 // group finds the group of a name.
 func (c *call) group(name string) (Group, error) {
 	for _, g := range c.Table.Groups() {
@@ -131,7 +117,7 @@ func (c *call) named() (named, error) {
 	if err != nil {
 		return named{}, err
 	}
-	inGroup, process := split(name)
+	inGroup, process := rpc.Split(name)
 	g, err := c.group(inGroup)
 	if err != nil {
 		return named{}, rpc.BadName.Fault(name)

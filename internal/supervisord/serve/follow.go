@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"catena/internal/supervisord/rpc"
 )
 
 // firstPart is how much of a log that is followed comes at once.
@@ -20,7 +22,7 @@ const lookAgain = 100 * time.Millisecond
 func (s *Server) logOf(path string) string {
 	_, name, _ := strings.Cut(strings.TrimLeft(path, "/"), "/")
 	name, channel, has := strings.Cut(name, "/")
-	inGroup, process := split(name)
+	inGroup, process := rpc.Split(name)
 	for _, g := range s.Table.Groups() {
 		for _, p := range g.Processes {
 			if g.Name != inGroup || p.Name() != process {

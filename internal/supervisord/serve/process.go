@@ -2,10 +2,7 @@ package serve
 
 import (
 	"errors"
-	"strings"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"catena/internal/supervisord/config"
 	"catena/internal/supervisord/python"
@@ -137,28 +134,18 @@ func (c *call) stopping(wait bool) action {
 // signalling sends a signal to a process.
 func signalling(name string) action {
 	return func(n named) (func() error, error) {
-		signal, ok := signalOf(name)
+		signal, err := config.Signal(name)
+		if n, isNumber := python.Int(name, 10); isNumber == nil && n == 0 {
+			err = nil // it asks whether the process is there
+		}
 		switch {
-		case !ok:
+		case err != nil:
 			return nil, rpc.BadSignal.Fault(name)
 		case !n.process.Info().State.TakesSignals():
 			return nil, rpc.NotRunning.Fault(n.name)
 		}
-		return nil, n.process.Signal(signal)
+		return nil, n.process.Signal(syscall.Signal(signal))
 	}
-}
-
-// signalOf finds a signal by its name, with SIG or without, or by its number.
-func signalOf(name string) (syscall.Signal, bool) {
-	if n, err := python.Int(name, 10); err == nil {
-		return syscall.Signal(n), n == 0 || 0 < n && n < 65 && unix.SignalName(syscall.Signal(n)) != ""
-	}
-	upper := strings.ToUpper(python.Strip(name))
-	if !strings.HasPrefix(upper, "SIG") {
-		upper = "SIG" + upper
-	}
-	signal := unix.SignalNum(upper)
-	return signal, signal != 0
 }
 
 func isNotRunning(s rpc.State) bool { return !s.IsRunning() }
