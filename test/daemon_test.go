@@ -25,6 +25,7 @@ func room(t *testing.T, script string) string {
 	needRoot(t)
 	cmd := exec.Command("sh", "-c", `
 mount --make-rprivate / && mount -t proc proc /proc
+mount --bind "$PROGRAMS" /mnt # they may be below /tmp
 for dir in /run /tmp /srv; do mount -t tmpfs tmp $dir; done
 await() { n=0; until "$@" >/dev/null 2>&1; do n=$((n+1)); [ $n -lt 1000 ] || { echo "never: $*"; exit 98; }; sleep 0.01; done; }
 refuse() { n=0; while "$@" >/dev/null 2>&1; do n=$((n+1)); [ $n -lt 1000 ] || { echo "always: $*"; exit 98; }; sleep 0.01; done; }
@@ -33,7 +34,7 @@ lines() { [ "$(grep -c "$2" "$3")" -ge "$1" ]; }
 runs() { daemon -v --running -n "$@" | grep -q clientpid; }
 cd /srv
 `+script)
-	cmd.Env = []string{"PATH=" + fused.dir + ":" + systemPath, "HOME=/root"}
+	cmd.Env = []string{"PATH=/mnt:" + systemPath, "PROGRAMS=" + fused.dir, "HOME=/root"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID, Setsid: true}
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
