@@ -36,6 +36,7 @@ autostart=false
 command=/bin/false
 autostart=false
 startretries=0
+startsecs=1000
 [program:notexec]
 command=/etc/passwd
 autostart=false

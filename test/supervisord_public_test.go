@@ -155,6 +155,7 @@ command=BIN/sshd -D
 priority=400
 [program:init]
 command=BIN/once-init
+startsecs=30
 stdout_logfile = %(here)s/init.log
 priority=1000
 startretries=1
@@ -198,6 +199,7 @@ exitcodes=0
 command=bad-migrate --now
 autorestart=unexpected
 startretries=1
+startsecs=30
 exitcodes=0,2
 [program:app]
 command=gunicorn -w4 -b 0.0.0.0:5000 run:app

@@ -52,6 +52,7 @@ autostart=false
 command=/bin/false
 autostart=false
 startretries=0
+startsecs=1000
 [program:says]
 command=/bin/sh -c 'echo hallo; exec sleep 1000'
 startsecs=0
