@@ -26,11 +26,12 @@ type Finding struct {
 
 // Find reads the lock file and the status of a directory. It ignores what is of another boot
 // or PID namespace, and what is of another service, because the directory is a copy of the
-// other service's.
-func Find(dir, lock int, now Epoch) (f Finding, err bare.Errno) {
-	l, err := readLedger(lock, now)
-	if err != 0 {
-		return f, err
+// other service's. It fills in f.
+func Find(dir, lock int, now Epoch, f *Finding) bare.Errno {
+	*f = Finding{}
+	var l ledger
+	if err := l.read(lock, now); err != 0 {
+		return err
 	}
 	f.Unfit, f.Links, f.Owner = judge(dir, l.file), l.file.Links, l.file.Owner
 	f.claimed, f.file = l.origin == thisOrigin, l.file
@@ -38,7 +39,7 @@ func Find(dir, lock int, now Epoch) (f Finding, err bare.Errno) {
 	f.Record, old, f.What = l.record(OfRun, now)
 	if f.Unfit != 0 { // anybody may have written the record
 		f.Record, f.What = Record{}, Elsewhere
-		return f, 0
+		return 0
 	}
 	status, file, ok := findStatus(dir)
 	switch {
@@ -64,7 +65,7 @@ func Find(dir, lock int, now Epoch) (f Finding, err bare.Errno) {
 	if f.What == Elsewhere {
 		f.Record = Record{}
 	}
-	return f, 0
+	return 0
 }
 
 // Claim writes the record of the supervisor, mine, into a lock file after Find. If the file

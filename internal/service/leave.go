@@ -53,7 +53,7 @@ func Kill(dir int, finish bool, now Epoch) (pid int, err bare.Errno) {
 	var found Finding
 	fd, _, err := open(dir, Lock, unix.O_RDONLY, 0)
 	if err == 0 {
-		found, err = Find(dir, fd, now)
+		err = Find(dir, fd, now, &found)
 		bare.Close(fd)
 	}
 	if r := found.Record; err == 0 && r.PID > 1 && (found.What == ThisOne || found.What == OfStatus) && (finish || !r.Finish) {

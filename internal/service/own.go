@@ -174,7 +174,8 @@ func ReplaceLock(dir int) bare.Errno {
 // Living returns the pid of a running process that a lock file names, whoever has written the
 // file; 0 if there is none.
 func Living(lock int, now Epoch) (pid int) {
-	l, err := readLedger(lock, now)
+	var l ledger
+	err := l.read(lock, now)
 	for which := range 2 {
 		at := which * recordSize
 		if err != 0 || l.n < at+recordSize {

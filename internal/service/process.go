@@ -139,7 +139,7 @@ func lookUp(pid int) (since int64, dead bool, err bare.Errno) {
 	if err != 0 {
 		return 0, false, err
 	}
-	var text [1024]byte
+	var text [512]byte // 22 fields, of which the name has at most 64 bytes, and a number 20
 	n, err := bare.Read(fd, text[:])
 	bare.Close(fd)
 	if err != 0 {

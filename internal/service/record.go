@@ -177,15 +177,16 @@ type ledger struct {
 	origin int // what readOrigin returns
 }
 
-// readLedger reads an open lock file.
-func readLedger(lock int, now Epoch) (l ledger, err bare.Errno) {
+// read reads an open lock file into an empty ledger. It returns none: each copy would make the
+// stack deeper, and a supervisor keeps the pages of the deepest stack that it has had.
+func (l *ledger) read(lock int, now Epoch) (err bare.Errno) {
 	if l.file, err = bare.StatOpen(lock); err != 0 {
-		return l, err
+		return err
 	}
 	if l.n, err = bare.ReadAt(lock, l.b[:], 0); err == 0 && l.n == len(l.b) {
 		l.origin = readOrigin(l.b[originAt:], l.file, now)
 	}
-	return l, err
+	return err
 }
 
 // record returns a record of the lock file. A record of the old format has no origin, so the
@@ -218,8 +219,8 @@ func isOfThisSpace(r Record) bool {
 
 // ReadRecord reads a record of an open lock file. found is NoRecord, Elsewhere or ThisOne.
 func ReadRecord(lock, which int, now Epoch) (r Record, found int) {
-	l, err := readLedger(lock, now)
-	if err != 0 {
+	var l ledger
+	if err := l.read(lock, now); err != 0 {
 		return r, NoRecord
 	}
 	r, old, found := l.record(which, now)

@@ -10,9 +10,10 @@ import (
 // The lock of a service directory: taking it, waiting for it, and leaving it to a service that
 // could not be recorded.
 
-// takeLock opens the lock file, locks it, and reads what it says. If the file cannot be used,
-// takeLock makes a new one. If exit is not Continue, takeLock has failed and has said so.
-func (s *Service) takeLock(p *bare.Speaker) (found service.Finding, exit bare.Exit) {
+// takeLock opens the lock file, locks it, and reads what it says into found. If the file cannot
+// be used, takeLock makes a new one. If exit is not Continue, takeLock has failed and has said
+// so.
+func (s *Service) takeLock(p *bare.Speaker, found *service.Finding) (exit bare.Exit) {
 	name := s.name.String()
 	const most = 4 // replacements of the lock file, other supervisors' included
 	for range most {
@@ -21,15 +22,15 @@ func (s *Service) takeLock(p *bare.Speaker) (found service.Finding, exit bare.Ex
 		if err == 0 && unfit == 0 {
 			s.files.lock = fd
 			if err = s.waitForLock(p); err == 0 {
-				found, err = service.Find(s.files.dir, s.files.lock, process.boot)
+				err = service.Find(s.files.dir, s.files.lock, process.boot, found)
 				unfit = found.Unfit
 			}
 			if err == 0 && unfit == 0 {
-				return found, bare.Continue
+				return bare.Continue
 			}
 			if replaced = err == 0 && found.Links == 0; err == 0 && !replaced {
-				if exit := s.refuseLock(p, &found); exit != bare.Continue {
-					return found, exit
+				if exit := s.refuseLock(p, found); exit != bare.Continue {
+					return exit
 				}
 			}
 			bare.Close(s.files.lock)
@@ -41,10 +42,10 @@ func (s *Service) takeLock(p *bare.Speaker) (found service.Finding, exit bare.Ex
 			}
 		}
 		if err != 0 {
-			return found, p.FatalErrno(err, "unable to acquire ", name, "/", service.Lock)
+			return p.FatalErrno(err, "unable to acquire ", name, "/", service.Lock)
 		}
 	}
-	return found, p.FatalErrno(unix.EWOULDBLOCK, "unable to acquire ", name, "/", service.Lock)
+	return p.FatalErrno(unix.EWOULDBLOCK, "unable to acquire ", name, "/", service.Lock)
 }
 
 // refuseLock fails if a lock file that cannot be used names a process that runs. That may

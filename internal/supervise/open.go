@@ -29,8 +29,8 @@ func (s *Service) open(p *bare.Speaker) (exit bare.Exit) {
 	if !fresh && !process.many { // svscan has made the folder if there is a log
 		s.findMessages()
 	}
-	found, exit := s.takeLock(p)
-	if exit != bare.Continue {
+	var found service.Finding
+	if exit := s.takeLock(p, &found); exit != bare.Continue {
 		return exit
 	}
 	// The record of this supervisor, at once: a svscan that finds the lock taken reads there
