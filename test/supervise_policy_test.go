@@ -326,17 +326,20 @@ func TestAFileThatMakesNoSenseIsSaidOnce(t *testing.T) {
 
 // A file counts at the next death, whether it is new, is written anew or has gone. The
 // supervisor does not open files that were not there the last time, if nothing has changed
-// in the directory.
+// in the directory, nor files that have not been changed.
 func TestAPolicyThatChangesCountsAtTheNextDeath(t *testing.T) {
 	crowd := newCrowd()
 	defer crowd.Wait()
-	for _, how := range []string{"new", "renamed", "written anew", "a link", "where a link leads", "removed"} {
+	for _, how := range []string{"new", "renamed", "written anew", "renamed over", "a link", "where a link leads", "written anew where a link leads", "removed"} {
 		crowd.run(t, how, func(t *testing.T) {
 			h := newHome(t, "")
 			h.options("restart-delay=10")
 			switch how {
-			case "written anew":
+			case "written anew", "renamed over":
 				h.options("restart=always")
+			case "written anew where a link leads":
+				h.options("elsewhere=always")
+				must(os.Symlink("elsewhere", h.file("restart")))
 			case "removed":
 				h.options("restart=never")
 			case "where a link leads":
@@ -363,11 +366,11 @@ func TestAPolicyThatChangesCountsAtTheNextDeath(t *testing.T) {
 			switch how {
 			case "new", "written anew":
 				h.options("restart=never")
-			case "renamed":
+			case "renamed", "renamed over":
 				must(os.Rename(h.file("other"), h.file("restart")))
 			case "a link":
 				must(os.Symlink("other", h.file("restart")))
-			case "where a link leads":
+			case "where a link leads", "written anew where a link leads":
 				must(os.WriteFile(h.file("elsewhere"), []byte("never\n"), 0o644))
 			}
 			must(unix.Kill(h.pid(), unix.SIGKILL))

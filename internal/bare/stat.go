@@ -32,6 +32,15 @@ func Stat(dir int, path string) (s Status, err Errno) {
 	return stat(dir, at, 0)
 }
 
+// StatLink is Stat, but of a symbolic link itself.
+func StatLink(dir int, path string) (s Status, err Errno) {
+	at, err := cpath(path)
+	if err != 0 {
+		return s, err
+	}
+	return stat(dir, at, unix.AT_SYMLINK_NOFOLLOW)
+}
+
 // StatOpen is the status of an open file.
 //
 //go:noinline

@@ -53,7 +53,7 @@ func (s *Service) launch(p *bare.Speaker, fd int, files firstFiles) (published b
 		s.announce(p)
 	}
 	s.watch(p)
-	s.lookAround()
+	s.lookAround(p)
 	return c.published
 }
 

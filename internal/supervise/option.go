@@ -31,7 +31,48 @@ type options struct {
 	changed int64
 	absent  uint16 // these files are not there now: they need not be opened
 	stale   bool
+
+	// What two files say that count at each death.
+	leastUptime, restart kept
 }
+
+// A kept is what an option file says, so that a death costs one system call and not three, for
+// as long as nobody changes the file.
+type kept struct {
+	says    uint32
+	changed int64 // when the file was changed last; 0 if nothing is kept
+}
+
+// tick is longer than one of the kernel's clock. A file that was changed so short a time ago
+// may be changed again without having another time.
+const tick = 20e6
+
+// stillSays returns what is kept of an option file, if the file has not been changed. Otherwise
+// the caller reads the file, and calls keep or forget.
+func (s *Service) stillSays(k *kept, file string) (says uint32, ok bool) {
+	was := k.changed
+	k.changed = 0
+	if s.options.stale { // another file may have the name by now
+		return 0, false
+	}
+	now, err := bare.StatLink(s.files.dir, file)
+	if err != 0 || now.Kind() != unix.S_IFREG { // a link may lead to any file system
+		return 0, false
+	}
+	k.changed = now.Changed
+	return k.says, was != 0 && was == now.Changed
+}
+
+// keep keeps what the file says that stillSays has looked at.
+func (k *kept) keep(says uint32) {
+	now := bare.Clock(unix.CLOCK_REALTIME)
+	if k.says = says; k.changed+tick > now.Nano() {
+		k.changed = 0
+	}
+}
+
+// forget keeps nothing.
+func (k *kept) forget() { k.changed = 0 }
 
 // glance finds out at a death, by one system call, which files need not be opened.
 func (s *Service) glance() {
@@ -43,9 +84,9 @@ func (s *Service) glance() {
 	}
 }
 
-// lookAround notes which files are not there, for the next death. It comes after the exec of
-// run, when nobody waits for it.
-func (s *Service) lookAround() {
+// lookAround notes for the next death which files are not there, and what is to be kept. It comes
+// after the exec of run, when nobody waits for it.
+func (s *Service) lookAround(p *bare.Speaker) {
 	o := &s.options
 	if !o.stale {
 		return
@@ -53,8 +94,6 @@ func (s *Service) lookAround() {
 	o.stale, o.changed, o.missing = false, 0, 0
 	now := bare.Clock(unix.CLOCK_REALTIME)
 	dir, err := bare.Stat(s.files.dir, ".")
-	// If files come in the same tick of the kernel's clock, the time does not tell.
-	const tick = 20e6
 	if err != 0 || dir.Changed+tick > now.Nano() || !bare.IsLocalDirectory(s.files.dir) {
 		return
 	}
@@ -65,6 +104,9 @@ func (s *Service) lookAround() {
 			o.missing |= 1 << i
 		}
 	}
+	o.absent = o.missing
+	s.leastUptime(p)
+	s.restart(p)
 }
 
 // place is the index of an option file.
@@ -77,10 +119,13 @@ func place(file string) int {
 	return 0
 }
 
+// isAbsent reports whether an option file need not be opened.
+func (s *Service) isAbsent(file string) bool { return s.options.absent&(1<<place(file)) != 0 }
+
 // option returns the value of an option file. is is false if there is no such file, or if it
 // cannot be read, which option has said then.
 func (s *Service) option(p *bare.Speaker, file string) (value string, is bool) {
-	if s.options.absent&(1<<place(file)) != 0 {
+	if s.isAbsent(file) {
 		return "", false
 	}
 	value, err := service.Option(s.files.dir, file)
@@ -122,6 +167,25 @@ const longest = 1 << 30
 // Without the file that is 0.
 func (s *Service) milliseconds(p *bare.Speaker, file string) int64 {
 	return int64(min(s.number(p, file, 0), longest)) * 1e6
+}
+
+// leastUptime reads min-uptime, in nanoseconds.
+func (s *Service) leastUptime(p *bare.Speaker) int64 {
+	k := &s.options.leastUptime
+	if s.isAbsent(service.MinUptime) {
+		return 0
+	}
+	says, ok := s.stillSays(k, service.MinUptime)
+	if !ok {
+		n := s.number(p, service.MinUptime, unlimited)
+		if n == unlimited { // there is no number
+			k.forget()
+			return 0
+		}
+		says = uint32(min(n, longest))
+		k.keep(says)
+	}
+	return int64(says) * 1e6
 }
 
 // number reads an option that is a number. If the file holds none, number says so and

@@ -16,7 +16,7 @@ import (
 // nobody has seen the death, run has lived until now, as far as anybody can tell.
 func (s *Service) decide(p *bare.Speaker) {
 	state, died := &s.state, bare.SinceBoot()
-	least := s.milliseconds(p, service.MinUptime)
+	least := s.leastUptime(p)
 	told := state.Ending == state.Starts // svc has told run to end: that is no failure, and the next start follows
 	neverRan := state.Why != service.NotKnown
 	failed := neverRan || !told && died-s.pace.started < least
@@ -144,16 +144,26 @@ const (
 
 // restart reads whether the service is started again.
 func (s *Service) restart(p *bare.Speaker) restart {
+	k := &s.options.restart
+	if s.isAbsent(service.Restart) {
+		return always
+	}
+	if says, ok := s.stillSays(k, service.Restart); ok {
+		return restart(says)
+	}
 	value, is := s.option(p, service.Restart)
 	if !is {
+		k.forget()
 		return always
 	}
 	for i, known := range [...]string{always: "always", onFailure: "on-failure", never: "never"} {
 		if bare.Equal(value, known) {
 			s.makesSense(service.Restart)
+			k.keep(uint32(i))
 			return restart(i)
 		}
 	}
+	k.forget()
 	s.makesNoSense(p, "no restart policy", service.Restart, value)
 	return always
 }
