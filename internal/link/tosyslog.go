@@ -90,12 +90,14 @@ func connect(p *bare.Process, tag string) bare.Exit {
 			s.end, writers[fd] = r, w
 		}
 	}
-	// The reader is no child of the program, which may wait for any child.
+	// The reader is no child of the program, which may wait for any child. It begins in a session of
+	// its own: a signal for the program's group may come before the reader has run at all.
 	between, err := bare.ForkUnheard()
 	if err != 0 {
 		return p.FatalErrno(err, "unable to fork")
 	}
 	if between == 0 {
+		bare.Setsid()
 		pid, err := bare.ForkUnheard()
 		if pid == 0 && err == 0 {
 			readStreams(tag)

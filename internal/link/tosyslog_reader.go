@@ -5,8 +5,8 @@ import (
 )
 
 // The reader of tosyslog: a process that sends each line of the streams to the syslog daemon, and
-// ends when nobody has the other ends of the pipes. It is in a session of its own, so that
-// signals for the program's process group do not cost lines.
+// ends when nobody has the other ends of the pipes. connect has put it into a session of its own, so
+// that signals for the program's process group do not cost lines.
 
 // lineMax is the longest text of a message. Longer lines are several messages.
 const lineMax = 8 << 10
@@ -34,7 +34,6 @@ func readStreams(tag string) {
 		}
 	}
 	bare.CloseFrom(len(streams))
-	bare.Setsid()
 	bare.Chdir("/")
 	log := -1
 	for streams[1].sent || streams[2].sent {
