@@ -153,7 +153,7 @@ func (s *explainedState) differsInDescriptors(is map[string][]string) (list []st
 			}
 			found = true
 			_, kind, _ := strings.Cut(fact+" "+values[0], " status ")
-			if strings.Contains(kind, " file ") && !strings.Contains(kind, d.File) {
+			if strings.Contains(kind, " file ") && !strings.Contains(unescaped(kind), d.File) {
 				list = append(list, fmt.Sprintf("%s %q, explained as %s", fact, values, d.File))
 			}
 			delete(is, fact)
@@ -168,6 +168,15 @@ func (s *explainedState) differsInDescriptors(is map[string][]string) (list []st
 		}
 	}
 	return list
+}
+
+// unescaped is a fact with the name of a file in it as it is, and not as the probe writes it.
+func unescaped(fact string) string {
+	before, name, _ := strings.Cut(fact, `"`)
+	if text, err := strconv.Unquote(`"` + name[:strings.LastIndex(name, `"`)+1]); err == nil {
+		return before + string([]rune(text))
+	}
+	return fact
 }
 
 // explain runs a chain under explain in an arena.
