@@ -25,6 +25,7 @@ const quickly = "respawn, idiot, acceptable=9, attempts=2, delay=1, limit=2"
 const counter = `
 client counter <<'.'
 #!/bin/sh
+sleep 0.2
 for i in 0 1 2 3 4; do echo $i; done
 .
 `
@@ -125,7 +126,13 @@ PATH=/srv/here:$PATH
 d -C /srv/here/conf -n test11 /srv/here/script`, "", ""},
 
 	{"13 a terminal without echo, for a program that is given lines by and by", everything + "test13 foreground, pty=noecho, output=local0.info", `
-(echo one; sleep 0.2; echo two) | daemon -C /srv/here/conf -n test13 cat`, "", ""},
+client copies <<'.'
+#!/bin/sh
+trap '' HUP # which libslack's sends now and then
+exec cat
+.
+(echo one; sleep 0.2; echo two) | daemon -C /srv/here/conf -n test13 /srv/here/copies
+rm copies`, "", ""},
 
 	{"14 a terminal without echo, for a program that waits for the end of input", everything + "test14 foreground, pty=noecho, output=local0.info", `
 client sorts <<'.'
@@ -139,6 +146,7 @@ rm sorts`, "", ""},
 	{"15 a terminal whose character for the end of input the client changes", everything + "test15 foreground, pty=noecho, output=local0.info", `
 client changes <<'.'
 #!/bin/sh
+trap '' HUP
 stty eof ^f
 : >/srv/here/changed
 exec cat
@@ -252,6 +260,7 @@ await alone`, "", ""},
 	{"58 --restart", everything + "test58 " + quickly, `
 client waits <<'.'
 #!/bin/sh
+sleep 0.2
 echo begun >>/srv/here/begun
 echo waits
 while [ $(grep -c '' /srv/here/begun) = 1 ]; do sleep 0.05; done

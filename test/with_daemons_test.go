@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -154,9 +155,34 @@ func (c *box) listen() {
 	})
 }
 
+// catchUp waits until all is read that was sent to syslog so far.
+func (c *box) catchUp() {
+	socket, err := net.Dial("unixgram", c.outside("/dev/log"))
+	if err != nil {
+		return // the script has removed it
+	}
+	defer socket.Close()
+	if _, err := socket.Write([]byte(upToHere)); err != nil {
+		return
+	}
+	eventually(c.t, "the last message to syslog", func() bool {
+		c.lock.Lock()
+		defer c.lock.Unlock()
+		at := slices.Index(c.said, upToHere)
+		if at >= 0 {
+			c.said = slices.Delete(c.said, at, at+1)
+		}
+		return at >= 0
+	})
+}
+
+// upToHere is a message that no daemon sends.
+const upToHere = "up to here"
+
 // syslog is what was sent there so far, a line each. The lines of clients come first: another
 // process may send them than the messages.
 func (c *box) syslog() string {
+	c.catchUp()
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	var lines, messages strings.Builder

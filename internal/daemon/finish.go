@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -61,15 +60,12 @@ func finish(words []string) (code int) {
 }
 
 // resume is this program as run, after a delay: it says so, unless the delay was cut short, and
-// becomes the chain.
+// becomes the chain. Who cuts it short has the supervisor forget the failures.
 func resume(words []string) (code int) {
 	c, err := readCard(".")
-	began, failure := os.Lstat("run")
 	own, _ := os.Executable()
-	if err == nil && failure == nil && link(filepath.Join(filepath.Dir(own), "catena"), "run") == nil {
-		if delay := time.Duration(c.Delay) * time.Second; time.Since(began.ModTime()) > delay-delay/100 {
-			err = c.inside(func(s *settings) { s.errlog.write(s.self, delayIsOver(c.Delay)) })
-		}
+	if err == nil && link(filepath.Join(filepath.Dir(own), "catena"), "run") == nil && lastState().Failed != 0 {
+		err = c.inside(func(s *settings) { s.errlog.write(s.self, delayIsOver(c.Delay)) })
 	}
 	if err == nil {
 		err = syscall.Exec("./run", words, ownEnvironment())
