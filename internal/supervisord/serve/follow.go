@@ -62,8 +62,9 @@ func (s *Server) followLog(w http.ResponseWriter, r *http.Request, name string) 
 		f.at = max(0, info.Size()-firstPart)
 		w.Header().Set("Last-Modified", info.ModTime().UTC().Format(http.TimeFormat))
 	}
-	busy(r.Context())
+	Busy(r.Context())
 	w.Header().Set("Content-Type", "text/plain;charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff") // browsers would keep it until they can tell what it is
 	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep the log until it is long
 	w.WriteHeader(http.StatusOK)
 	control := http.NewResponseController(w)
