@@ -135,15 +135,15 @@ func describe(g Group, p Process, now time.Time) xmlrpc.Struct {
 		{Name: "stdout_logfile", Value: i.Stdout},
 		{Name: "stderr_logfile", Value: i.Stderr},
 		{Name: "pid", Value: int64(i.PID)},
-		{Name: "description", Value: description(p.Name(), i, now)},
+		{Name: "description", Value: i.Description(p.Name(), now)},
 	}
 }
 
-// description says in words what a process does.
-func description(name string, i Info, now time.Time) string {
+// Description says in words what a process does.
+func (i Info) Description(name string, now time.Time) string {
 	switch i.State {
 	case rpc.Running:
-		return fmt.Sprintf("pid %d, uptime %s", i.PID, uptime(now.Unix()-i.Start))
+		return fmt.Sprintf("pid %d, uptime %s", i.PID, Uptime(now.Unix()-i.Start))
 	case rpc.Fatal, rpc.Backoff:
 		if i.SpawnError == "" {
 			return fmt.Sprintf(`unknown error (try "tail %s")`, name)
@@ -158,8 +158,8 @@ func description(name string, i Info, now time.Time) string {
 	return ""
 }
 
-// uptime is a time as Python prints it, with its days in front.
-func uptime(seconds int64) string {
+// Uptime is a time as Python prints it, with its days in front.
+func Uptime(seconds int64) string {
 	seconds = max(0, seconds) // the clock may have been set back
 	text := fmt.Sprintf("%d:%02d:%02d", seconds/3600%24, seconds/60%60, seconds%60)
 	switch days := seconds / 86400; days {

@@ -65,7 +65,7 @@ func (s *Server) followLog(w http.ResponseWriter, r *http.Request, name string) 
 	Busy(r.Context())
 	w.Header().Set("Content-Type", "text/plain;charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff") // browsers would keep it until they can tell what it is
-	w.Header().Set("X-Accel-Buffering", "no") // nginx would keep the log until it is long
+	w.Header().Set("X-Accel-Buffering", "no")           // nginx would keep the log until it is long
 	w.WriteHeader(http.StatusOK)
 	control := http.NewResponseController(w)
 	again := time.NewTicker(lookAgain)

@@ -108,7 +108,7 @@ func (s *Server) answerCall(w http.ResponseWriter, r *http.Request, long chan st
 		refuse(w, http.StatusBadRequest)
 		return
 	}
-	busy(r.Context())
+	Busy(r.Context())
 	result, err := s.Call(r.Context(), name, params)
 	var text []byte
 	if fault := (*xmlrpc.Fault)(nil); errors.As(err, &fault) {
@@ -161,8 +161,9 @@ func readBody(w http.ResponseWriter, r *http.Request, long chan struct{}) (doc [
 
 type contextKey struct{}
 
-// busy says that the connection of a request does more than wait for its client.
-func busy(ctx context.Context) {
+// Busy says that the connection of a request does more than wait for its client: it is kept when there
+// are too many.
+func Busy(ctx context.Context) {
 	if c, is := ctx.Value(contextKey{}).(*connection); is {
 		c.setBusy(true)
 	}

@@ -91,6 +91,7 @@ type Process interface {
 // Info is what a process does. Times are in seconds since 1970, and 0 if it was never so.
 type Info struct {
 	State      rpc.State
+	Starts     int64 // how often it was started
 	Start      int64 // when it was started last
 	Stop       int64 // when it ended last
 	PID        int
