@@ -83,6 +83,7 @@ var answeredOtherwise = map[string]answer{
 	"--no":      {ambiguous, "daemon: option '--no' is ambiguous; possibilities: '--noconfig' '--nocore'\nUSAGE\n= 1\n"},
 	"* e=A=1\n": {ambiguous, "daemon: option '--e=A=1' is ambiguous; possibilities: '--env' '--errlog'\nUSAGE\n"},
 
+	"-f /srv":        {notRun, "daemon: fatal: failed to start: /srv: Is a directory\n= 1\n"},
 	"-f /etc/passwd": {notRun, "daemon: fatal: failed to start: /etc/passwd: Permission denied\n= 1\n"},
 	"-f ''":          {notRun, "daemon: fatal: failed to tell if  is safe: No such file or directory\n= 1\n"},
 	"-f false":       {"in the foreground, the exit code is the client's", "= 1\n"},

@@ -134,7 +134,7 @@ func interpreterOf(file string) (interpreter, argument string) {
 
 // firstLine is the beginning of a file, of as much as the kernel looks at in a script.
 func firstLine(file string) string {
-	opened, err := os.Open(file)
+	opened, err := os.OpenFile(file, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return ""
 	}

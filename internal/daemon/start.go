@@ -107,6 +107,9 @@ func (s *settings) clientOf(words []string) (client []string, err error) {
 		}
 	}
 	file, err := s.search(program)
+	if err == nil && isFolder(file) { // a shell would be given it, and exit 0
+		err = syscall.EISDIR
+	}
 	if err == nil {
 		err = unix.Access(file, unix.X_OK)
 	}
