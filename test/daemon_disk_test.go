@@ -59,14 +59,12 @@ await alone
 umount small
 rm -rf small begins begun`,
 		deviates: "the caller hears of it, and nothing is started", ours: `
-web: fatal: failed to become a daemon: supervise /run/daemon/:srv:here:small:web.pid: exit status 111
+web: fatal: failed to create pidfile for web: No space left on device
 exit 1
 ls: cannot access 'begun': No such file or directory
 small:
 filler
 -- left --
--- syslog --
-pidfile: fatal: unable to write /srv/here/small/web.pid: out of disk space
 `},
 
 	{name: "the disk of the pidfiles has no inode left", script: `

@@ -172,6 +172,8 @@ d -n web -E /srv sleep 1000
 d -n web -D /nowhere sleep 1000
 d -n web -U nosuch
 d -n web nosuch
+d -n web /usr
+d -f -U /srv
 d -n web -o user.bogus sleep 1000 2>&1 | grep -v '^ \|^$\|^usage\|^options'
 d -n a/b sleep 1000 2>&1 | head -n 1
 : >target
@@ -199,6 +201,10 @@ exit 1
 daemon: fatal: failed to start: nosuch: No such file or directory
 exit 1
 daemon: fatal: failed to tell if nosuch is safe: No such file or directory
+exit 1
+daemon: fatal: failed to start: /usr: Is a directory
+exit 1
+daemon: fatal: failed to start: /srv: Is a directory
 exit 1
 Invalid --output argument: 'user.bogus' (Unknown priority bogus; a file is ./user.bogus)
 exit 1
@@ -401,6 +407,7 @@ kill -9 "$(cat /run/web.pid)"
 await sh -c 'svstat service/web | grep -q "up (pid '$client')"'
 await svok service/web
 d --running -n web
+d -n web --stop
 d -n web sleep 1000
 svc -t service/web
 await sh -c 'svstat -l service/web | grep -q "up.*starts 2"'
@@ -409,6 +416,8 @@ await sh -c 'svstat service/web | grep -q down'
 kill $svscan
 wait $svscan
 cat said`, `
+exit 1
+daemon: fatal: failed to stop the web daemon: pidfile web: No such process
 exit 1
 web: fatal: failed to become a daemon: a supervisor runs in /run/daemon/web
 exit 1

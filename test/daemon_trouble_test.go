@@ -22,6 +22,7 @@ var troubles = []situation{
 	{name: "a second start of a name", script: still + `
 d -n web /srv/here/still
 await runs web
+await lines 1 begun
 d -n web /srv/here/still
 d -n web -f /srv/here/still
 sleep 0.3
@@ -71,6 +72,7 @@ await alone`},
 	{name: "one pidfile of two names", script: still + `
 d -n web -F /srv/here/a.pid /srv/here/still
 await runs web -F /srv/here/a.pid
+await lines 1 begun
 d -f -n other -F /srv/here/a.pid /srv/here/still
 d -n other -F /srv/here/a.pid --running -v
 cat begun
@@ -193,6 +195,7 @@ ls /run/*pid 2>/dev/null
 echo 99999 >/run/web.pid
 d -n web /srv/here/still
 await runs web
+await lines 1 begun
 d -n web --stop
 await alone
 rm begun still`},
@@ -280,24 +283,25 @@ daemon: fatal: failed to stop the web daemon: pidfile /srv/here/web.pid: No such
 	{name: "the pidfiles are removed while the daemon runs", script: still + `
 d -n web /srv/here/still
 await runs web
+await lines 1 begun
 rm /run/web.pid /run/web.clientpid
 d -n web --running -v
 d -n web /srv/here/still
 sleep 0.3
 cat begun
-daemon -n web --stop
-sleep 0.3
+d -n web --stop
+await gone web
 sweep
 await alone
 rm begun still`,
 		deviates: "no second daemon is started while the first one runs, and that can be stopped", ours: `
-daemon:  web is not running
-exit 1
+daemon:  web is running (pid PID) (clientpid PID)
 web: fatal: failed to become a daemon: a supervisor runs in /run/daemon/web
 exit 1
 begun
-daemon: fatal: failed to stop the web daemon: pidfile web: No such process
 -- left --
+-- syslog --
+<27>daemon: web: client (pid PID) killed by signal 15, stopping
 `},
 
 	// Users.
@@ -315,12 +319,12 @@ rm /tmp/log`},
 for home in '' / /root /srv/home/x; do
 	setpriv --reuid=4001 --regid=4001 --init-groups env HOME=$home daemon -n web sleep 1000
 	echo $?
-	await as daemon -n web --running
+	await runs web -P /tmp
 	as daemon -n web --stop
 	await alone
 done
 setpriv --reuid=4001 --regid=4001 --init-groups env -u HOME daemon -n web sleep 1000
-await as daemon -n web --running
+await runs web -P /tmp
 as daemon -n web --stop
 await alone
 ls -A /tmp /root`},
@@ -646,6 +650,8 @@ rm empty broken bare`,
 daemon: fatal: failed to start: nosuch: No such file or directory
 exit 1
 daemon: fatal: failed to start: /srv/here/nosuch: No such file or directory
+exit 1
+daemon: fatal: failed to start: /srv/here: Is a directory
 exit 1
 -- left --
 /srv/here/err f644 root:root

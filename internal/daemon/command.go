@@ -15,7 +15,7 @@ import (
 )
 
 // What --running, --stop, --restart and --signal do with a daemon that runs. They find it by its
-// pidfile, and so find libslack's as well. With --chroot the files are within, and the processes
+// pidfile, and so find libslack's as well; find.go has what they do where that does not do. With --chroot the files are within, and the processes
 // are root's.
 
 func (s *settings) tellRunning() (code int, err error) {
@@ -24,10 +24,17 @@ func (s *settings) tellRunning() (code int, err error) {
 		return failed, because(err, "failed to tell if the %s daemon is running", s.name)
 	}
 	code, state := failed, "is not running"
+	pid, client := 0, 0
 	if is {
-		pid, _ := readPid(s.pidfile)
+		pid, _ = readPid(s.pidfile)
+		client, _ = readPid(clientPidfile(s.pidfile))
+	} else {
+		pid, client = s.withoutPidfile()
+		is = pid != 0
+	}
+	if is {
 		code, state = done, fmt.Sprintf("is running (pid %d) (client is not running)", pid)
-		if client, err := readPid(clientPidfile(s.pidfile)); err == nil {
+		if client != 0 {
 			state = fmt.Sprintf("is running (pid %d) (clientpid %d)", pid, client)
 		}
 	}
@@ -39,14 +46,18 @@ func (s *settings) tellRunning() (code int, err error) {
 
 // stopDaemon ends the supervisor, which ends the client before.
 func (s *settings) stopDaemon() error {
+	s.waitForStart()
 	is, err := isRunning(s.pidfile)
-	if err == nil && !is {
-		os.Remove(s.pidfile)
-		err = syscall.ESRCH
-	}
 	pid := 0
-	if err == nil {
+	switch {
+	case err != nil:
+	case is:
 		pid, err = s.trustedPid(s.pidfile)
+	default:
+		removeStale(s.pidfile)
+		if pid, _ = s.withoutPidfile(); pid == 0 {
+			err = syscall.ESRCH
+		}
 	}
 	if err == nil {
 		err = s.terminate(pid)

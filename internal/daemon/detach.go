@@ -53,7 +53,7 @@ func (s *settings) detach(client []string, pidfile *os.File) error {
 	if err != nil {
 		return err
 	}
-	return waitForBegin(place.dir, process)
+	return s.waitForBegin(place.dir, process)
 }
 
 // seeToClientPid says that a client is taken over, or removes what stands in the place of the
@@ -61,9 +61,9 @@ func (s *settings) detach(client []string, pidfile *os.File) error {
 func (s *settings) seeToClientPid(runs bool, left int) (err error) {
 	c, failure := s.card(), error(nil)
 	err = c.inside(func(*settings) {
-		if runs {
+		if runs && left != 0 { // otherwise the client is just being started
 			c.Errlog.write(c.Name, fmt.Sprintf("client (pid %d) of a daemon that was killed still runs", left))
-		} else if s.pidfile != "" {
+		} else if !runs && s.pidfile != "" {
 			failure = removeOld(clientPidfile(s.pidfile))
 		}
 	})
@@ -76,9 +76,8 @@ func (s *settings) seeToClientPid(runs bool, left int) (err error) {
 // waitForEnd waits for the supervisor of a daemon that has just ended. Its pidfile has gone by
 // then, or this program would not have the lock.
 func waitForEnd(dir string) error {
-	epoch := service.ThisEpoch()
 	for range 200 {
-		if !isHeld(dir, epoch) {
+		if !isHeld(dir) {
 			return nil
 		}
 		time.Sleep(10 * time.Millisecond)
@@ -128,25 +127,27 @@ func (s *settings) supervise(dir string, messages, pidfile *os.File) (*os.Proces
 	return process, nil
 }
 
-// waitForBegin waits until a supervisor takes commands.
-func waitForBegin(dir string, process *os.Process) error {
+// waitForBegin waits until a supervisor runs. What a killed one has just started may have its FIFOs
+// open, for an instant.
+func (s *settings) waitForBegin(dir string, process *os.Process) error {
 	ended := make(chan *os.ProcessState, 1)
 	go func() {
 		state, _ := process.Wait()
 		ended <- state
 	}()
 	for {
-		fd, err := service.OpenControl(dir)
-		if err == 0 {
-			unix.Close(fd)
-			return nil
+		if held, pid := supervisorIn(dir); held && (pid == process.Pid || pid == 0) {
+			if fd, err := service.OpenFIFO(unix.AT_FDCWD, filepath.Join(dir, service.OK), unix.O_WRONLY); err == 0 {
+				unix.Close(fd)
+				return nil
+			}
 		}
 		select {
 		case state := <-ended:
 			if state != nil && state.Success() { // the client has ended meanwhile
 				return nil
 			}
-			return fmt.Errorf("failed to become a daemon: supervise %s: %v", dir, state)
+			return fmt.Errorf("failed to become a daemon: supervise %s: %v (%s has its message)", dir, state, s.errlog.Spec)
 		case <-time.After(time.Millisecond):
 		}
 	}

@@ -116,16 +116,26 @@ func (s *settings) shown() string {
 	return s.pidfile
 }
 
-// waitForLock is lockPidfile for a start. A client that is just being started has the lock as
-// well, for an instant: if its supervisor has been killed meanwhile, nothing has it then.
+// waitForLock is lockPidfile for a start. Who has the lock may be no daemon: what a killed
+// supervisor has just started, client or finish, has it until it execs or ends, and so has another
+// start, which may fail. The file is empty then but for a newline: if there is no room for a pid,
+// the caller hears of it, and --stop finds no pid of somebody else.
 func (s *settings) waitForLock() (file *os.File, err error) {
-	for range 20 {
-		if file, err = s.lockPidfile(); !errors.Is(err, syscall.EAGAIN) {
+	for range 500 {
+		if file, err = s.lockPidfile(); !errors.Is(err, syscall.EAGAIN) || s.hasBegun() {
 			break
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
-	return file, err
+	if err != nil {
+		return nil, err
+	}
+	if err = write(file, "\n"); err != nil {
+		os.Remove(s.pidfile)
+		file.Close()
+		return nil, err
+	}
+	return file, nil
 }
 
 // lockPidfile opens the pidfile, makes it if it is not there, and locks it. EAGAIN means that a
@@ -177,10 +187,15 @@ func isNamed(file *os.File, path string) bool {
 
 // writePid writes a pid into an open pidfile.
 func writePid(file *os.File, pid int) error {
+	return write(file, fmt.Sprintf("%d\n", pid))
+}
+
+// write makes a text all that is in an open file.
+func write(file *os.File, text string) error {
 	if err := file.Truncate(0); err != nil {
 		return err
 	}
-	_, err := file.WriteAt(fmt.Appendf(nil, "%d\n", pid), 0)
+	_, err := file.WriteAt([]byte(text), 0)
 	return err
 }
 
@@ -197,6 +212,20 @@ func writeClientPid(path string, pid int) error {
 		return err
 	}
 	return writePid(file, pid)
+}
+
+// removeStale removes a pidfile that nobody has locked. It locks the file before, because a start
+// may have it by now.
+func removeStale(pidfile string) {
+	file, err := os.OpenFile(pidfile, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err == nil {
+		defer file.Close()
+		lock := unix.Flock_t{Type: unix.F_WRLCK}
+		if unix.FcntlFlock(file.Fd(), unix.F_OFD_SETLK, &lock) != nil || !isNamed(file, pidfile) {
+			return
+		}
+	}
+	unix.Unlink(pidfile)
 }
 
 // removeOld removes a file, if it is there.

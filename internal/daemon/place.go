@@ -75,34 +75,45 @@ func isOwnFolder(file *os.File) error {
 	return nil
 }
 
-// place is the folder with the directories of this user's daemons. XDG_RUNTIME_DIR comes last,
-// because it may be emptied when the user logs out.
+// place is the folder with the directories of this user's daemons.
 func (s *settings) place() (folder string, err error) {
+	folders := s.folders()
 	if os.Geteuid() == 0 {
 		if err := os.MkdirAll(systemFolder, 0o755); err != nil {
 			return "", because(err, "failed to create directory %s", systemFolder)
 		}
-		return systemFolder, nil
+		return folders[0], nil
 	}
-	var tried []string
-	if folder = userFolder(os.Geteuid()); isUsable(folder) {
-		return folder, nil
+	if isUsable(folders[0]) {
+		return folders[0], nil
 	}
-	host, _ := os.Hostname() // several machines may share a home directory
-	for _, parent := range []string{s.environ.get("HOME"), s.homeOf(""), s.environ.get("XDG_RUNTIME_DIR")} {
-		if !filepath.IsAbs(parent) || !isUsable(parent) {
-			continue
-		}
-		folder = filepath.Join(parent, ".daemon", host)
+	tried := folders[1:]
+	for _, folder := range tried {
 		if err := os.MkdirAll(folder, 0o700); err == nil && isUsable(folder) {
 			return folder, nil
 		}
-		tried = append(tried, folder)
 	}
-	if tried == nil {
+	if len(tried) == 0 {
 		tried = []string{"no home directory of this user's, and no XDG_RUNTIME_DIR"}
 	}
 	return "", because(syscall.EACCES, "failed to find a folder for the daemon (%s)", strings.Join(tried, ", "))
+}
+
+// folders are those of which the first one that this user can use has the directories: for a user
+// at first the one that root has made, and XDG_RUNTIME_DIR last, because it may be emptied when the
+// user logs out.
+func (s *settings) folders() (list []string) {
+	if os.Geteuid() == 0 {
+		return []string{systemFolder}
+	}
+	list = []string{userFolder(os.Geteuid())}
+	host, _ := os.Hostname() // several machines may share a home directory
+	for _, parent := range []string{s.environ.get("HOME"), s.homeOf(""), s.environ.get("XDG_RUNTIME_DIR")} {
+		if filepath.IsAbs(parent) && isUsable(parent) {
+			list = append(list, filepath.Join(parent, ".daemon", host))
+		}
+	}
+	return list
 }
 
 // isUsable reports whether a folder is this user's own.
@@ -118,19 +129,24 @@ func isUsable(folder string) bool {
 // key is the name of the directory for a pidfile: the name of the daemon if the pidfile is where
 // it usually is, and otherwise the path with colons, which no path has here, for slashes.
 func (s *settings) key() string {
-	parent, err := filepath.EvalSymlinks(filepath.Dir(s.pidfile))
-	if err != nil {
-		parent = filepath.Dir(s.pidfile)
-	}
-	usual, err := filepath.EvalSymlinks(usualFolder())
-	if err != nil {
-		usual = usualFolder()
-	}
-	file := filepath.Base(s.pidfile)
-	if s.realRoot == "" && parent == usual && file == s.name+".pid" && s.name != "." && s.name != ".." {
+	file := s.realPidfile()
+	usual := filepath.Join(withoutLinks(usualFolder()), s.name+".pid")
+	if s.realRoot == "" && file == usual && s.name != "." && s.name != ".." {
 		return s.name
 	}
-	return strings.ReplaceAll(filepath.Join(s.realRoot, parent, file), "/", ":")
+	return strings.ReplaceAll(file, "/", ":")
+}
+
+// realPidfile is the path of the pidfile outside the root directory of --chroot, and without links.
+func (s *settings) realPidfile() string {
+	return filepath.Join(s.realRoot, withoutLinks(filepath.Dir(s.pidfile)), filepath.Base(s.pidfile))
+}
+
+func withoutLinks(folder string) string {
+	if real, err := filepath.EvalSymlinks(folder); err == nil {
+		return real
+	}
+	return folder
 }
 
 // sweep removes what daemons without a name have left that have ended.
@@ -142,7 +158,7 @@ func sweep(folder string) {
 		if err != nil {
 			continue
 		}
-		if isHeld(dir, epoch) {
+		if isHeld(dir) {
 			lock.Close()
 			continue
 		}
@@ -154,10 +170,7 @@ func sweep(folder string) {
 }
 
 // isHeld reports whether a supervisor runs in a directory.
-func isHeld(dir string, now service.Epoch) bool {
-	held, _, pidfd := service.Supervisor(dir, now)
-	if pidfd >= 0 {
-		unix.Close(pidfd)
-	}
+func isHeld(dir string) bool {
+	held, _ := supervisorIn(dir)
 	return held
 }
