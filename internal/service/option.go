@@ -29,6 +29,7 @@ const (
 
 	Restart         = "restart"           // whether the service is started again: always, on-failure or never
 	SuccessExit     = "success-exit"      // exit codes and signals that are no failure; without the file 0
+	FailedStartExit = "failed-start-exit" // exit codes and signals: a life of a second at most that ends so is a failed start
 	MinUptime       = "min-uptime"        // milliseconds; a shorter life is a failed start
 	MaxFailedStarts = "max-failed-starts" // after so many in a row the supervisor gives up; 0 is never
 	RestartDelay    = "restart-delay"     // milliseconds from the end of a short life to the next start

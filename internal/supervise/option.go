@@ -12,13 +12,13 @@ import (
 // optionFiles are the options that have a value. The first forDeath of them count when run has
 // died.
 var optionFiles = [...]string{
-	service.Restart, service.SuccessExit, service.MinUptime, service.MaxFailedStarts,
+	service.Restart, service.SuccessExit, service.FailedStartExit, service.MinUptime, service.MaxFailedStarts,
 	service.RestartDelay, service.RestartGrowth, service.RestartBurst, service.MaxRestartDelay,
 	service.MaxDeathTally,
 	service.NotificationFD, service.TimeoutFinish, service.TimeoutKill, service.DownSignal,
 }
 
-const forDeath = 9
+const forDeath = 10
 
 // An options is what a supervisor knows of the option files of a service.
 type options struct {

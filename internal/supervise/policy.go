@@ -19,7 +19,7 @@ func (s *Service) decide(p *bare.Speaker) {
 	least := s.leastUptime(p)
 	told := state.Ending == state.Starts // svc has told run to end: that is no failure, and the next start follows
 	neverRan := state.Why != service.NotKnown
-	failed := neverRan || !told && died-s.pace.started < least
+	failed := neverRan || !told && (died-s.pace.started < least || died-s.pace.started <= second && s.isListed(p, service.FailedStartExit))
 	before := state.Failed
 	switch {
 	case failed:
@@ -182,17 +182,32 @@ func (s *Service) addsDelay(p *bare.Speaker) bool {
 // endedWell reports whether run has ended as success-exit says; without the file, with exit
 // code 0. If nobody knows how it has ended, it has not.
 func (s *Service) endedWell(p *bare.Speaker) bool {
-	how := s.state.Ended
-	well := how.Exited() && how.ExitStatus() == 0
-	if value, is := s.option(p, service.SuccessExit); is {
-		if listed, ok := lists(value, how); ok {
-			s.makesSense(service.SuccessExit)
-			well = listed
-		} else {
-			s.makesNoSense(p, "no exit codes or signals", service.SuccessExit, value)
-		}
+	if listed, ok := s.lookUp(p, service.SuccessExit); ok {
+		return listed
 	}
-	return s.state.Known && well
+	how := s.state.Ended
+	return s.state.Known && how.Exited() && how.ExitStatus() == 0
+}
+
+// isListed reports whether an option file lists how run has ended.
+func (s *Service) isListed(p *bare.Speaker, file string) bool {
+	listed, _ := s.lookUp(p, file)
+	return listed
+}
+
+// lookUp looks in an option file for how run has ended. ok is false if there is no such file, or
+// none that makes sense. If nobody knows how run has ended, that is not listed.
+func (s *Service) lookUp(p *bare.Speaker, file string) (listed, ok bool) {
+	value, is := s.option(p, file)
+	if !is {
+		return false, false
+	}
+	if listed, ok = lists(value, s.state.Ended); !ok {
+		s.makesNoSense(p, "no exit codes or signals", file, value)
+		return false, false
+	}
+	s.makesSense(file)
+	return listed && s.state.Known, true
 }
 
 // lists reports whether a list of exit codes and names of signals has the way in which a

@@ -27,6 +27,7 @@ Files in dir:
   flag-timeout-killpg    if it is there, that KILL is for the process group
   restart                whether it is started again: always, on-failure or never
   success-exit           exit codes and signals that are no failure, 0 without it
+  failed-start-exit      exit codes and signals of a start that has failed
   min-uptime             milliseconds; a shorter life is a failed start
   max-failed-starts      after so many in a row it is not started again
   restart-delay          milliseconds from the end of a short life to a start
