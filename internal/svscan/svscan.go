@@ -11,6 +11,7 @@ import (
 
 	"catena/internal/bare"
 	"catena/internal/execchain"
+	"catena/internal/service"
 	"catena/internal/supervise"
 )
 
@@ -182,6 +183,9 @@ func goTo(p *bare.Process, words bare.Words) bare.Exit {
 	return bare.Continue
 }
 
+// signals is a link to the service that gets HUP, USR1 and USR2 when svscan gets them.
+const signals = ".svscan/signals"
+
 // obey does what signals ask for. TERM, and what others send in its place, stops the services,
 // then their logs, then svscan. HUP has the directory read again.
 func obey() {
@@ -195,6 +199,11 @@ func obey() {
 			scan.due = 0
 		case unix.SIGHUP:
 			scan.rescan = 0
+			service.Tell(signals, "h") // if nobody is there, nobody wants it
+		case unix.SIGUSR1:
+			service.Tell(signals, "1")
+		case unix.SIGUSR2:
+			service.Tell(signals, "2")
 		case unix.SIGTSTP:
 			supervise.Suspend()
 		}
