@@ -7,7 +7,6 @@ package test
 // here has the keys of a public one, and none of its text.
 
 import (
-	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -279,9 +278,8 @@ func TestPublicConfigurationsRunAsByDebiansSupervisord(t *testing.T) {
 		t.Run(strings.ReplaceAll(kind, " ", "_"), func(t *testing.T) {
 			t.Parallel()
 			debians, ours := newHouse(t, theirs, ""), newHouse(t, ourSupervisord(), "")
-			for h, more := range map[*house]string{debians: "[unix_http_server]\nfile=%(here)s/s\n[rpcinterface:supervisor]\n" +
-				"supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n", ours: ""} {
-				h.configure(strings.ReplaceAll(text+more, "BIN", bin))
+			for _, h := range []*house{debians, ours} {
+				h.configure(strings.ReplaceAll(text+withServer, "BIN", bin))
 				for name, text := range included {
 					must(os.MkdirAll(filepath.Dir(h.file(name)), 0o755))
 					must(os.WriteFile(h.file(name), []byte(strings.ReplaceAll(text, "BIN", bin)), 0o644))
@@ -293,8 +291,8 @@ func TestPublicConfigurationsRunAsByDebiansSupervisord(t *testing.T) {
 			}
 			var want, got string
 			eventually(t, "the programs of both come to the same states", func() bool {
-				want = debianStates(t, debians) + strings.ReplaceAll(recordsIn(debians.file("record")), debians.dir, "DIR")
-				got = ourStates(ours) + strings.ReplaceAll(recordsIn(ours.file("record")), ours.dir, "DIR")
+				want = statesIn(t, debians) + strings.ReplaceAll(recordsIn(debians.file("record")), debians.dir, "DIR")
+				got = statesIn(t, ours) + strings.ReplaceAll(recordsIn(ours.file("record")), ours.dir, "DIR")
 				return want == got && !regexp.MustCompile("STARTING|BACKOFF").MatchString(want)
 			}, func() string { return "ours:\n" + got + "Debian's:\n" + want + textOf(ours.file("log")) })
 		})
@@ -310,8 +308,12 @@ func recordsIn(dir string) (text string) {
 	return text
 }
 
-// debianStates are the states as supervisorctl prints them.
-func debianStates(t testing.TB, h *house) (text string) {
+// withServer is what makes a server answer in a house.
+const withServer = "[unix_http_server]\nfile=%(here)s/s\n[rpcinterface:supervisor]\n" +
+	"supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"
+
+// statesIn are the states as Debian's supervisorctl prints them.
+func statesIn(t testing.TB, h *house) (text string) {
 	t.Helper()
 	need(t, "supervisorctl")
 	out, _ := exec.Command("supervisorctl", "-s", "unix://"+h.file("s"), "status").Output()
@@ -320,26 +322,5 @@ func debianStates(t testing.TB, h *house) (text string) {
 	}
 	lines := strings.SplitAfter(text, "\n")
 	slices.Sort(lines)
-	return strings.Join(lines, "")
-}
-
-// ourStates are the states that svstat shows, in Supervisor's words.
-func ourStates(h *house) string {
-	var lines []string
-	dirs, _ := filepath.Glob(h.file("run/svc/*"))
-	for _, dir := range dirs {
-		out, _ := exec.Command(ourSvstat(), "-l", dir).Output()
-		state := "BACKOFF"
-		for _, of := range []struct{ words, state string }{
-			{": up", "RUNNING"}, {"want up", "BACKOFF"}, {"never started", "STOPPED"}, {"gave up", "FATAL"}, {", ended", "EXITED"},
-		} {
-			if strings.Contains(string(out), of.words) {
-				state = of.state
-				break
-			}
-		}
-		lines = append(lines, fmt.Sprintf("%s %s\n", filepath.Base(dir), state))
-	}
-	slices.Sort(lines) // as names: a:b comes after a-b here
 	return strings.Join(lines, "")
 }

@@ -38,8 +38,7 @@ func TestProgramsAreStartedAsOftenAsByDebiansSupervisord(t *testing.T) {
 			}
 		}
 	}
-	ours, debians := newHouse(t, ourSupervisord(), configuration), newHouse(t, theirs, "[unix_http_server]\nfile=%(here)s/s\n"+
-		"[rpcinterface:supervisor]\nsupervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n"+configuration)
+	ours, debians := newHouse(t, ourSupervisord(), configuration), newHouse(t, theirs, withServer+configuration)
 	ours.begin(t)
 	debians.begin(t)
 	settled := func() bool { // nothing is about to be started

@@ -279,8 +279,14 @@ while :; do sleep 0.01; done
 		for _, name := range names {
 			noted[who] += name + ": " + strings.Join(strings.Fields(textOf(h.file("out."+name))), " ") + "\n"
 		}
-		left := exec.Command("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
-		out, _ := left.Output()
+		var out []byte
+		for wait := 0; wait < 500; wait++ { // what has been killed takes a while to go
+			out, _ = exec.Command("sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '").Output()
+			if !strings.Contains(string(out), h.file("out.killall.child")) {
+				break
+			}
+			unix.Nanosleep(&unix.Timespec{Nsec: 20e6}, nil)
+		}
 		noted[who] += fmt.Sprintf("killall.child is left: %v\n", strings.Contains(string(out), h.file("out.killall.child")))
 		noted[who] += fmt.Sprintf("alone.child is left: %v\n", strings.Contains(string(out), h.file("out.alone.child")))
 		killBy(h.dir)
@@ -366,9 +372,8 @@ func TestInTheBackgroundItIsADaemon(t *testing.T) {
 	if session, err := unix.Getsid(h.pid()); err != nil || session != h.pid() || len(fields) < 2 || fields[1] != "(svscan)" {
 		t.Errorf("%d leads the session %d, %v: %q", h.pid(), session, err, fields)
 	}
-	if log := textOf(h.file("log")); !strings.Contains(log, fmt.Sprintf(" INFO supervisord started with pid %d\n", h.pid())) {
-		t.Error(log)
-	}
+	started := fmt.Sprintf(" INFO supervisord started with pid %d\n", h.pid())
+	eventually(t, "the log says that it has started", func() bool { return strings.Contains(textOf(h.file("log")), started) })
 	h.end()
 	if exists(h.file("pid")) {
 		t.Error("the pidfile is still there")

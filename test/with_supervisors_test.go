@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A debianServer is a supervisord of Debian's that runs in a folder of its own.
+// A debianServer is a supervisord, of Debian's or ours, that runs in a folder of its own.
 type debianServer struct {
 	dir string
 	cmd *exec.Cmd
@@ -50,20 +50,36 @@ supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 serverurl=unix://%(here)s/sock
 `
 
-// supervised starts a server with programs, and waits until it answers.
+// supervised starts a server of Debian's with programs, and waits until it answers.
 func supervised(t testing.TB, programs string) *debianServer {
 	t.Helper()
 	need(t, "supervisord")
+	return supervisedBy(t, "supervisord", serverOf+programs)
+}
+
+// oursOnly is what the configuration of ours has besides.
+const oursOnly = "[supervisord]\nrundir=%(here)s/run\n"
+
+// supervisedByOurs is supervised with a server of ours.
+func supervisedByOurs(t testing.TB, programs string) *debianServer {
+	t.Helper()
+	return supervisedBy(t, ourSupervisord(), serverOf+oursOnly+programs)
+}
+
+// supervisedBy starts a server with a configuration, and waits until it answers.
+func supervisedBy(t testing.TB, program, configuration string) *debianServer {
+	t.Helper()
 	dir, err := os.MkdirTemp(work, "sv-") // a socket's path must not be long
 	must(err)
 	s := &debianServer{dir: dir}
-	must(os.WriteFile(s.config(), []byte(serverOf+programs), 0o600))
-	s.cmd = exec.Command("supervisord", "-n", "-c", s.config())
+	must(os.WriteFile(s.config(), []byte(configuration), 0o600))
+	s.cmd = exec.Command(program, "-n", "-c", s.config())
 	s.cmd.Dir = dir
 	must(s.cmd.Start())
 	t.Cleanup(func() {
 		s.cmd.Process.Signal(unix.SIGTERM) // with which its programs end
 		endingInTime(s.cmd)
+		killBy(dir)
 		os.RemoveAll(dir)
 	})
 	eventually(t, "supervisord answers", func() bool { return exists(filepath.Join(dir, "sock")) })

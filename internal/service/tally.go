@@ -11,19 +11,36 @@ import (
 // each death it has the label, the exit code, and the signal that killed run or 0. The labels
 // are TAI as s6 has it, with the 27 leap seconds since 1972.
 const (
-	tallyFile = "supervise/death_tally"
-	tallyNew  = "supervise/death_tally.new"
-	tallySize = tai64.Size + 2
-	leaps     = 27
+	TallyFile = "supervise/death_tally"
+	TallySize = tai64.Size + 2 // bytes of a death
+
+	tallyNew = "supervise/death_tally.new"
+	leaps    = 27
 
 	// TallyMax is how many deaths the file holds at most.
 	TallyMax = 4096
 )
 
+// A Death is an entry of the file.
+type Death struct {
+	When tai64.Label
+	How  unix.WaitStatus // exit code 255 also if it is not known
+}
+
+// UnpackDeath reads an entry of TallySize bytes.
+func UnpackDeath(b []byte) (d Death) {
+	d.When = tai64.Unpack([tai64.Size]byte(b[:tai64.Size]))
+	d.When.Seconds -= leaps
+	d.How = unix.WaitStatus(b[12]) << 8
+	if b[13] != 0 {
+		d.How = unix.WaitStatus(b[13])
+	}
+	return d
+}
+
 // counted reports whether a death of the file came after a start, and before now.
 func counted(begun, now tai64.Label, death []byte) bool {
-	last := tai64.Unpack([tai64.Size]byte(death[:tai64.Size]))
-	last.Seconds -= leaps
+	last := UnpackDeath(death).When
 	return !last.Before(begun) && !now.Before(last)
 }
 
@@ -32,7 +49,7 @@ var tallyAt uintptr
 
 // ForgetDeaths empties the file, if it is there.
 func ForgetDeaths(dir int) {
-	fd, file, err := open(dir, tallyFile, unix.O_WRONLY, 0)
+	fd, file, err := open(dir, TallyFile, unix.O_WRONLY, 0)
 	if err == 0 {
 		if err = judge(dir, file); err == 0 {
 			bare.Truncate(fd, 0)
@@ -40,7 +57,7 @@ func ForgetDeaths(dir int) {
 		bare.Close(fd)
 	}
 	if unfit(err) {
-		bare.Unlink(dir, tallyFile)
+		bare.Unlink(dir, TallyFile)
 	}
 }
 
@@ -50,30 +67,30 @@ func ForgetDeaths(dir int) {
 // death, and AddDeath adds nothing.
 func AddDeath(dir, most int, begun, when tai64.Label, how unix.WaitStatus, known bool) bare.Errno {
 	if tallyAt == 0 {
-		at, ok := bare.Map(TallyMax * tallySize)
+		at, ok := bare.Map(TallyMax * TallySize)
 		if !ok {
 			return unix.ENOMEM
 		}
 		tallyAt = at
 	}
-	tally := bare.BytesAt(tallyAt, TallyMax*tallySize)
+	tally := bare.BytesAt(tallyAt, TallyMax*TallySize)
 	n := 0
-	if fd, file, err := open(dir, tallyFile, unix.O_RDONLY, 0); err == 0 {
+	if fd, file, err := open(dir, TallyFile, unix.O_RDONLY, 0); err == 0 {
 		if judge(dir, file) == 0 {
 			n, _ = bare.Read(fd, tally)
 		}
-		n -= n % tallySize
-		if n > 0 && counted(begun, when, tally[n-tallySize:n]) {
+		n -= n % TallySize
+		if n > 0 && counted(begun, when, tally[n-TallySize:n]) {
 			bare.Close(fd)
 			return 0
 		}
 		bare.Close(fd)
 	}
 	most = min(most, TallyMax)
-	if over := n - (most-1)*tallySize; over > 0 {
+	if over := n - (most-1)*TallySize; over > 0 {
 		n = copy(tally, tally[over:n])
 	}
-	d := tally[n : n+tallySize]
+	d := tally[n : n+TallySize]
 	when.Seconds += leaps
 	label := when.Pack()
 	copy(d, label[:])
@@ -85,5 +102,5 @@ func AddDeath(dir, most int, begun, when tai64.Label, how unix.WaitStatus, known
 	default:
 		d[12], d[13] = byte(how.ExitStatus()), 0
 	}
-	return replaceFile(dir, tallyNew, tallyFile, tally[:n+tallySize])
+	return replaceFile(dir, tallyNew, TallyFile, tally[:n+TallySize])
 }

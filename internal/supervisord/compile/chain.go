@@ -23,25 +23,30 @@ func (b *builder) chain() {
 	if p.UID != nil && *p.UID != int64(b.around.UID) {
 		links = append(links, []string{"setuidgid", "-s", p.User})
 	}
-	links = append(links, []string{"cd", b.path(p.Directory)})
+	links = append(links, []string{"cd", b.around.path(p.Directory)})
 	if p.UMask != nil {
 		links = append(links, []string{"umask", fmt.Sprintf("%03o", *p.UMask&0o777)})
 	}
 	if slices.Contains(b.around.Tools, words[0]) {
-		links = append(links, []string{"argv0", b.lookUp(words[0])})
+		links = append(links, []string{"argv0", LookUp(words[0], *p, b.around)})
 	}
-	text, err := chainText(append(links, words))
+	text, err := ChainText(append(links, words))
 	if err != nil {
 		b.problem(err.Error())
 	}
 	b.add(chain, text)
 }
 
-// lookUp finds a command in the PATH that the program gets: in a chain its name alone would mean
-// the tool. If the command is not there, the path is that of a file which is not there.
-func (b *builder) lookUp(command string) string {
-	path := b.around.Path
-	for _, variable := range b.program.Environment {
+// LookUp finds a command as a program finds it: in the PATH that the program gets, unless the
+// command has a slash. If the command is not there, the path is that of a file which is not there.
+func LookUp(command string, p config.Program, around Surroundings) string {
+	if filepath.IsAbs(command) {
+		return command
+	} else if strings.Contains(command, "/") {
+		return filepath.Join(around.path(p.Directory), command)
+	}
+	path := around.Path
+	for _, variable := range p.Environment {
 		if variable.Key == "PATH" {
 			path = variable.Value
 		}
@@ -51,25 +56,25 @@ func (b *builder) lookUp(command string) string {
 	}
 	dirs := strings.Split(path, ":")
 	for _, dir := range dirs {
-		file := filepath.Join(b.path(dir), command)
+		file := filepath.Join(around.path(dir), command)
 		if info, err := os.Stat(file); err == nil && info.Mode()&0o111 != 0 && !info.IsDir() {
 			return file
 		}
 	}
-	return filepath.Join(b.path(dirs[0]), command)
+	return filepath.Join(around.path(dirs[0]), command)
 }
 
 // path is a path as the server sees it, or its directory if the path is empty.
-func (b *builder) path(path string) string {
+func (a *Surroundings) path(path string) string {
 	if filepath.IsAbs(path) {
 		return path
 	}
-	return filepath.Join(b.around.Directory, path)
+	return filepath.Join(a.Directory, path)
 }
 
-// chainText writes links, each with its arguments, as a chain file has them: a word a line,
+// ChainText writes links, each with its arguments, as a chain file has them: a word a line,
 // and the arguments indented.
-func chainText(links [][]string) (string, error) {
+func ChainText(links [][]string) (string, error) {
 	const most = 131072 // of such a file
 	var b strings.Builder
 	marked := false // the line before may be gone on with

@@ -36,13 +36,14 @@ type Service struct {
 
 // Surroundings are what the services find when they are started.
 type Surroundings struct {
-	Catena    string                                     // the multi-call binary
-	Tools     []string                                   // the names of its tools
-	Directory string                                     // the working directory of the server, which relative paths count from
-	UID       int                                        // whom svscan runs as
-	ServerURL string                                     // where the server listens, or empty
-	Path      string                                     // PATH of svscan
-	AutoLog   func(group, process, stream string) string // the file that is made for a stream
+	Catena      string   // the multi-call binary
+	Tools       []string // the names of its tools
+	Supervisord string   // the program of the server
+	Run         string   // the run directory
+	Directory   string   // the working directory of the server, which relative paths count from
+	UID         int      // whom svscan runs as
+	ServerURL   string   // where the server listens, or empty
+	Path        string   // PATH of svscan
 }
 
 // Compile makes the service directories of a configuration, sorted by name. What cannot be a
@@ -64,6 +65,11 @@ func Compile(c *config.Config, around Surroundings) (services []Service, problem
 			services = append(services, Service{config.FullName(g.Name, p.Name), b.files})
 		}
 	}
+	own, err := ownService(around)
+	if err != nil {
+		problems = append(problems, config.Problem{Text: err.Error()})
+	}
+	services = append(services, own)
 	slices.SortFunc(services, func(a, b Service) int { return cmp.Compare(a.Name, b.Name) })
 	return services, problems
 }
@@ -100,7 +106,7 @@ const (
 // managed are the files that a service directory may have of us. All others are left alone.
 var managed = []string{run, chain, env, stdin, down, service.Needs, service.Priority,
 	service.TimeoutKill, service.DownSignal, service.TimeoutKillPG, service.DownKillPG,
-	service.Restart, service.SuccessExit, service.MinUptime, service.MaxFailedStarts,
+	service.Restart, service.SuccessExit, service.FailedStartExit, service.MaxDeathTally, service.MinUptime, service.MaxFailedStarts,
 	service.RestartDelay, service.RestartGrowth, service.MaxRestartDelay}
 
 func (b *builder) service(c *config.Config, priority int64) {
@@ -128,6 +134,11 @@ func (b *builder) service(c *config.Config, priority int64) {
 	b.files = slices.CompactFunc(b.files, func(a, b File) bool { return a.Name == b.Name })
 }
 
+const (
+	deaths      = 100 // that the server finds when it has been away
+	notExecuted = 111 // the exit code of a chain whose last program cannot be executed
+)
+
 // policy says when the service is started again. A failed start is tried again after a second,
 // then after two, and so on.
 func (b *builder) policy() {
@@ -140,12 +151,14 @@ func (b *builder) policy() {
 		b.line(service.Restart, "on-failure")
 		b.successExit()
 	}
-	if p.StartSecs <= 0 {
-		return // no start fails
-	}
+	b.number(service.MaxDeathTally, deaths)
 	starts := min(max(p.StartRetries, 0), longest/1000-1) + 1
-	b.number(service.MinUptime, milliseconds(p.StartSecs))
 	b.number(service.MaxFailedStarts, starts)
+	if p.StartSecs <= 0 { // no start fails, but for one that does not get to the command
+		b.number(service.FailedStartExit, notExecuted)
+		return
+	}
+	b.number(service.MinUptime, milliseconds(p.StartSecs))
 	b.number(service.RestartDelay, 1000)
 	b.line(service.RestartGrowth, "add")
 	b.number(service.MaxRestartDelay, milliseconds(starts))

@@ -19,7 +19,7 @@ import (
 	"catena/internal/supervisord/config"
 )
 
-var around = Surroundings{Catena: "/usr/bin/catena", Tools: []string{"chpst", "nice"}, Directory: "/srv", UID: 0, ServerURL: "unix:///run/s.sock", Path: "/usr/bin:/bin"}
+var around = Surroundings{Catena: "/usr/bin/catena", Tools: []string{"chpst", "nice"}, Supervisord: "/usr/bin/supervisord", Run: "/run/x", Directory: "/srv", UID: 0, ServerURL: "unix:///run/s.sock", Path: "/usr/bin:/bin"}
 
 func must(t testing.TB, err error) {
 	t.Helper()
@@ -87,7 +87,10 @@ func TestEverySettingBecomesAFile(t *testing.T) {
 		{"exitcodes=2,0,2", "success-exit", "0 2\n"},
 		{"exitcodes=", "restart", "-"},
 		{"startsecs=0", "min-uptime", "-"},
-		{"startsecs=0", "max-failed-starts", "-"},
+		{"startsecs=0", "max-failed-starts", "4\n"},
+		{"startsecs=0", "failed-start-exit", "111\n"},
+		{"startsecs=1", "failed-start-exit", "-"},
+		{"", "max-death-tally", "100\n"},
 		{"startsecs=99999999999", "min-uptime", "1073741000\n"},
 		{"startretries=0", "max-failed-starts", "1\n"},
 		{"startretries=-3", "max-failed-starts", "1\n"},
@@ -147,7 +150,7 @@ func TestTheChainDoesWhatAChildOfSupervisorDoes(t *testing.T) {
 }
 
 func TestEveryWordIsOneOfTheChainFile(t *testing.T) {
-	text, err := chainText([][]string{{"a", "", " b", "c ", "#d"}, {"$e", "'f", "g h", "i\nj", "|k", "\n"}, {"l"}})
+	text, err := ChainText([][]string{{"a", "", " b", "c ", "#d"}, {"$e", "'f", "g h", "i\nj", "|k", "\n"}, {"l"}})
 	must(t, err)
 	want := "a\n    |\n\n    | b\n\n    |c \n\n    |#d\n\n|$e\n\n    |'f\n    g h\n    |i\n    |j\n\n    ||k\n\n    |\n    |\nl\n"
 	if text != want {
@@ -187,7 +190,7 @@ func TestOrderIsThatOfGroupsThenOfPrograms(t *testing.T) {
 func TestNeedsAreTheProcessesOfWhatIsNamed(t *testing.T) {
 	services := compiled(t, "[program:db]\ncommand=db\nnumprocs=2\nprocess_name=%(process_num)d\n[program:web]\ncommand=web\ndepends_on=db,db:1\n")
 	var files []string
-	for _, f := range services[2].Files {
+	for _, f := range services[3].Files {
 		if strings.HasPrefix(f.Name, "needs/") {
 			files = append(files, f.Name)
 		}
@@ -242,7 +245,7 @@ func TestOnlyWhatIsDifferentIsWritten(t *testing.T) {
 	before := compiled(t, first)
 	changes, err := Compare(dir, before)
 	must(t, err)
-	if len(changes) != 4 || changes[0].Kind != Added {
+	if len(changes) != 5 || changes[0].Kind != Added {
 		t.Errorf("%v", changes)
 	}
 	must(t, Write(dir, before))
@@ -254,7 +257,6 @@ func TestOnlyWhatIsDifferentIsWritten(t *testing.T) {
 	must(t, os.Mkdir(filepath.Join(dir, "svc/a/supervise"), 0o700))
 	must(t, os.WriteFile(filepath.Join(dir, "svc/a/note"), []byte("mine"), 0o600))
 	must(t, os.Mkdir(filepath.Join(dir, "svc/.e"), 0o700)) // of a writer that was killed
-	must(t, os.Mkdir(filepath.Join(dir, "svc/:server"), 0o700))
 
 	after := compiled(t, "[program:a]\ncommand=a\nstopwaitsecs=3\n[program:b]\ncommand=b -x\n[program:d]\ncommand=d\ndepends_on=b\n[program:e]\ncommand=e\n")
 	want := []Change{
@@ -324,6 +326,17 @@ func TestExplainPrintsEveryFile(t *testing.T) {
 	must(t, Explain(&b, "/run/x", compiled(t, "[program:web]\ncommand=web 'a b'\nautostart=false\nuser=nobody\nstdout_logfile=/var/log/web\nstderr_logfile=NONE\n")))
 	const want = `# svscan -1 /run/x/scan
 
+scan/:supervisord -> ../svc/:supervisord
+svc/:supervisord/chain:
+	redirfd
+	    -r
+	    0
+	    /dev/null
+	/usr/bin/supervisord
+	    serve
+	    /run/x
+svc/:supervisord/run -> /usr/bin/catena
+
 scan/web -> ../svc/web
 svc/web/chain:
 	envfile
@@ -353,6 +366,7 @@ svc/web/env:
 	SUPERVISOR_SERVER_URL="unix:///run/s.sock"
 	SUPERVISOR_PROCESS_NAME="web"
 	SUPERVISOR_GROUP_NAME="web"
+svc/web/max-death-tally: 100
 svc/web/max-failed-starts: 4
 svc/web/max-restart-delay: 4000
 svc/web/min-uptime: 1000
@@ -378,7 +392,7 @@ func FuzzConfigurationsBecomeServices(f *testing.F) {
 		}
 		services, _ := tryCompile(t, text)
 		for _, s := range services {
-			if s.Name == "" || strings.ContainsAny(s.Name, "/ ") || len(s.Files) < 4 {
+			if s.Name == "" || strings.ContainsAny(s.Name, "/ ") || len(s.Files) < 2 {
 				t.Errorf("%q: %+v", text, s)
 			}
 		}

@@ -13,8 +13,8 @@ func Explain(out io.Writer, dir string, services []Service) error {
 	w := bufio.NewWriter(out)
 	fmt.Fprintf(w, "# svscan -1 %s/%s\n", dir, Scan)
 	for _, s := range services {
-		at := svc + "/" + s.Name + "/"
-		fmt.Fprintf(w, "\n%s/%s -> ../%s/%s\n", Scan, s.Name, svc, s.Name)
+		at := Services + "/" + s.Name + "/"
+		fmt.Fprintf(w, "\n%s/%s -> ../%s/%s\n", Scan, s.Name, Services, s.Name)
 		for _, f := range s.Files {
 			switch text := strings.TrimSuffix(f.Text, "\n"); {
 			case f.Kind == Link:

@@ -16,8 +16,8 @@ import (
 // its own name when it is complete. A file that has changed is replaced, by a rename. So whoever
 // reads these files, and whenever the writer is killed, finds every file as it was or as it is to be.
 const (
-	svc  = "svc"  // the service directories
-	Scan = "scan" // a link to each of them, for svscan
+	Services = "svc"  // the service directories
+	Scan     = "scan" // a link to each of them, for svscan
 )
 
 // A Change is what is different about a service.
@@ -49,7 +49,7 @@ func Compare(dir string, services []Service) (changes []Change, err error) {
 			changes = append(changes, Change{Name: s.Name, Kind: Added})
 			continue
 		}
-		write, remove, err := differences(filepath.Join(dir, svc, s.Name), s)
+		write, remove, err := differences(filepath.Join(dir, Services, s.Name), s)
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +85,7 @@ func Write(dir string, services []Service) error {
 		return err
 	}
 	for _, s := range services {
-		at := filepath.Join(dir, svc, s.Name)
+		at := filepath.Join(dir, Services, s.Name)
 		_, err := os.Lstat(at)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -122,7 +122,7 @@ func prepare(dir string) error {
 	case info.Mode()&0o022 != 0:
 		return fmt.Errorf("the group or others may write to %s", dir)
 	}
-	for _, below := range []string{svc, Scan} {
+	for _, below := range []string{Services, Scan} {
 		if err := os.Mkdir(filepath.Join(dir, below), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
@@ -130,15 +130,14 @@ func prepare(dir string) error {
 	return nil
 }
 
-// list lists the services that are there. A name that begins with a dot is not complete, and
-// one that begins with a colon is the server's own.
+// list lists the services that are there. A name that begins with a dot is not complete.
 func list(dir string) (names []string, err error) {
-	entries, err := os.ReadDir(filepath.Join(dir, svc))
+	entries, err := os.ReadDir(filepath.Join(dir, Services))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	for _, entry := range entries {
-		if name := entry.Name(); name[0] != '.' && name[0] != ':' {
+		if name := entry.Name(); name[0] != '.' {
 			names = append(names, name)
 		}
 	}
@@ -147,7 +146,7 @@ func list(dir string) (names []string, err error) {
 
 // create makes a service directory.
 func create(dir string, s Service) error {
-	unfinished := filepath.Join(dir, svc, "."+s.Name)
+	unfinished := filepath.Join(dir, Services, "."+s.Name)
 	if err := os.RemoveAll(unfinished); err != nil { // which a killed writer has left
 		return err
 	}
@@ -159,12 +158,12 @@ func create(dir string, s Service) error {
 			return err
 		}
 	}
-	return os.Rename(unfinished, filepath.Join(dir, svc, s.Name))
+	return os.Rename(unfinished, filepath.Join(dir, Services, s.Name))
 }
 
 // link has svscan see a service.
 func link(dir, name string) error {
-	err := os.Symlink("../"+svc+"/"+name, filepath.Join(dir, Scan, name))
+	err := os.Symlink("../"+Services+"/"+name, filepath.Join(dir, Scan, name))
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
@@ -268,13 +267,22 @@ func stale(at string, s Service) (names []string, err error) {
 	return names, nil
 }
 
+// Hide has svscan start a service no more.
+func Hide(dir, name string) error {
+	err := os.Remove(filepath.Join(dir, Scan, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
 // Remove removes a service that is over.
 func Remove(dir, name string) error {
-	if err := os.Remove(filepath.Join(dir, Scan, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := Hide(dir, name); err != nil {
 		return err
 	}
-	unfinished := filepath.Join(dir, svc, "."+name)
-	if err := os.Rename(filepath.Join(dir, svc, name), unfinished); err != nil {
+	unfinished := filepath.Join(dir, Services, "."+name)
+	if err := os.Rename(filepath.Join(dir, Services, name), unfinished); err != nil {
 		return err
 	}
 	return os.RemoveAll(unfinished)

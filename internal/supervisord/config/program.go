@@ -47,6 +47,8 @@ func (r *reader) programs(section *python.Section, group string) []Program {
 	}
 	if first := slices.IndexFunc(programs, func(p Program) bool { return p.Command != "" }); has && first >= 0 {
 		s.checkCommand(programs[first])
+	} else if has && len(programs) > 0 && !r.reported[command.At] {
+		s.checkCommand(programs[0])
 	}
 	slices.SortStableFunc(programs, func(a, b Program) int { return cmp.Compare(a.Name, b.Name) })
 	return programs

@@ -4,7 +4,6 @@ package launch
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -14,25 +13,43 @@ import (
 	"strconv"
 	"strings"
 
+	"catena/internal/supervisord/applied"
 	"catena/internal/supervisord/compile"
 	"catena/internal/supervisord/config"
+	"catena/internal/supervisord/journal"
+	"catena/internal/supervisord/server"
+	"catena/internal/supervisord/table"
 )
 
 // A launcher goes from a configuration to svscan.
 type launcher struct {
 	program  string // as which supervisord was called
 	config   *config.Config
-	run      string // the run directory
+	args     []string // its command line
+	launched string   // the working directory
+	run      string   // the run directory
 	around   compile.Surroundings
 	services []compile.Service
-	log      *journal
+	log      *journal.Journal
 	limits   []string // the link that raises limits, if one has to
+	again    bool     // what was svscan in the background becomes svscan once more
 }
 
-// Run runs supervisord with a command line, and returns its exit code.
+// Run runs supervisord with a command line, and returns its exit code. Two command lines are for
+// the run directory only: that of the server, and that of what svscan becomes to start again.
 func Run(args []string) int {
-	l := &launcher{program: args[0]}
-	command, err := parse(args[1:])
+	l := &launcher{program: args[0], args: args[1:]}
+	if len(args) == 3 {
+		switch args[1] {
+		case compile.Serve:
+			return server.Run(args[2])
+		case table.Again:
+			if err := l.startAgain(args[2]); err != nil {
+				return l.fail(err)
+			}
+		}
+	}
+	command, err := parse(l.args)
 	switch {
 	case err != nil:
 		return l.usage(err)
@@ -55,7 +72,7 @@ func Run(args []string) int {
 		return l.usage(err)
 	}
 	if err := l.start(); err != nil {
-		l.log.say(critical, err.Error())
+		l.log.Say(journal.Critical, err.Error())
 		return l.fail(err)
 	}
 	return 0
@@ -103,7 +120,7 @@ func (l *launcher) read(command commandLine) (problems []error) {
 	if err := l.look(); err != nil {
 		return []error{err}
 	}
-	auto := l.keptLogs() // nothing is made here
+	auto := applied.KeptLogs(before(l.run), c.Server) // nothing is made here
 	if err := compile.SetPaths(c, l.around.Directory, auto); err != nil {
 		return []error{err}
 	}
@@ -123,7 +140,11 @@ func (l *launcher) look() error {
 		s.LogFile = config.Absolute(s.LogFile)
 	}
 	program := catena()
-	l.around = compile.Surroundings{Catena: program, Tools: toolsOf(program), UID: os.Geteuid(), Path: os.Getenv("PATH")}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	l.around = compile.Surroundings{Catena: program, Tools: toolsOf(program), Supervisord: self, UID: os.Geteuid(), Path: os.Getenv("PATH")}
 	if s.User != "" {
 		uid, _, err := config.UserIDs(s.User)
 		if err != nil {
@@ -131,14 +152,15 @@ func (l *launcher) look() error {
 		}
 		l.around.UID = int(uid)
 	}
-	var err error
-	if l.around.Directory, err = os.Getwd(); err != nil {
+	if l.launched, err = os.Getwd(); err != nil {
 		return err
 	}
+	l.around.Directory = l.launched
 	if s.Directory != "" && !s.NoDaemon { // in the foreground Supervisor stays where it is
 		l.around.Directory = config.Absolute(s.Directory)
 	}
 	l.run = runDirectory(*s, os.Geteuid())
+	l.around.Run = l.run
 	l.around.ServerURL = serverURL(l.config.Sockets)
 	return nil
 }
@@ -194,26 +216,21 @@ func serverURL(sockets []config.Socket) (url string) {
 	return url
 }
 
-// applied is the file of the configuration from which the service directories were made.
-const applied = "applied.json"
-
-// readApplied reads the configuration of the last time, or returns nil.
-func readApplied(run string) *config.Config {
-	text, err := os.ReadFile(filepath.Join(run, applied))
+// before is the configuration of the last time, or nil.
+func before(run string) *config.Config {
+	s, err := applied.Read(run)
 	if err != nil {
 		return nil
 	}
-	c := &config.Config{}
-	if json.Unmarshal(text, c) != nil {
-		return nil
-	}
-	return c
+	return &s.Config
 }
 
-// replace writes a file whole, under another name first.
-func replace(file string, text []byte, mode os.FileMode) error {
-	if err := os.WriteFile(file+".new", text, mode); err != nil {
+// startAgain has the launcher do what the supervisord of a run directory was told to.
+func (l *launcher) startAgain(run string) error {
+	s, err := applied.Read(run)
+	if err != nil {
 		return err
 	}
-	return os.Rename(file+".new", file)
+	l.args, l.again = s.Args, true
+	return os.Chdir(s.Launched)
 }

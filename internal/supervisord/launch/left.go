@@ -25,7 +25,7 @@ func (l *launcher) endChanged(changes []compile.Change) error {
 		if change.Kind != compile.Removed && change.Kind != compile.Changed {
 			continue
 		}
-		dir := filepath.Join(l.run, "svc", change.Name)
+		dir := filepath.Join(l.run, compile.Services, change.Name)
 		process, err := l.end(dir)
 		if err != nil {
 			return err
@@ -75,4 +75,11 @@ func (l *launcher) end(dir string) (*os.Process, error) {
 	}
 	process.Kill()
 	return nil, fmt.Errorf("unable to end what runs in %s: its supervisor does not listen", dir)
+}
+
+// serverLives reports whether the server has outlived an svscan that was killed. The sockets are
+// its own then.
+func (l *launcher) serverLives() bool {
+	runs, _, _ := service.Left(filepath.Join(l.run, compile.Services, compile.OwnService), service.ThisEpoch())
+	return runs
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"catena/internal/supervisord/journal"
 )
 
 // The limits on open files and on processes, which are raised to minfds and minprocs.
@@ -46,7 +48,7 @@ func (l *launcher) raiseLimits() error {
 			value += strconv.FormatUint(least, 10)
 		}
 		l.limits = append(l.limits, "-R", value)
-		l.log.say(info, fmt.Sprintf("Increased %s limit to %d", limit.called, least))
+		l.log.Say(journal.Info, fmt.Sprintf("Increased %s limit to %d", limit.called, least))
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package launch
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,8 +11,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"catena/internal/supervisord/applied"
 	"catena/internal/supervisord/compile"
 	"catena/internal/supervisord/config"
+	"catena/internal/supervisord/journal"
+	"catena/internal/supervisord/server"
 )
 
 // prepare does what may fail because of the surroundings, and changes nothing that runs.
@@ -36,21 +38,26 @@ func (l *launcher) prepare() error {
 	if err := become(s.User); err != nil {
 		return err
 	}
+	if !l.serverLives() {
+		if err := server.TrySockets(l.config.Sockets); err != nil {
+			return err
+		}
+	}
 	var err error
-	if l.log, err = openJournal(s); err != nil {
+	if l.log, err = journal.Open(s); err != nil {
 		return err
 	}
 	for _, text := range first {
-		l.log.say(critical, text)
+		l.log.Say(journal.Critical, text)
 	}
 	for _, text := range l.config.Warnings {
-		l.log.say(warning, text)
+		l.log.Say(journal.Warning, text)
 	}
 	for _, text := range l.config.Notes {
-		l.log.say(info, text)
+		l.log.Say(journal.Info, text)
 	}
 	if s.User != "" {
-		l.log.say(info, fmt.Sprintf("Set uid to user %d succeeded", l.around.UID))
+		l.log.Say(journal.Info, fmt.Sprintf("Set uid to user %d succeeded", l.around.UID))
 	}
 	return l.raiseLimits()
 }
@@ -126,14 +133,14 @@ func runningIn(scan string) (pid int) {
 
 // start makes the service directories, and becomes svscan or starts it.
 func (l *launcher) start() error {
-	if err := compile.SetPaths(l.config, l.around.Directory, l.makeLogs()); err != nil {
+	if err := compile.SetPaths(l.config, l.around.Directory, applied.MakeLogs(before(l.run), l.config.Server)); err != nil {
 		return err
 	}
 	for _, text := range compile.NotYet(l.config) {
-		l.log.say(warning, text)
+		l.log.Say(journal.Warning, text)
 	}
 	if !l.config.Server.NoCleanup {
-		l.clearLogs()
+		applied.ClearLogs(l.config, func(text string) { l.log.Say(journal.Warning, text) })
 	}
 	l.services, _ = compile.Compile(l.config, l.around) // with the files that there are by now
 	changes, err := compile.Compare(l.run, l.services)
@@ -146,11 +153,8 @@ func (l *launcher) start() error {
 	if err := compile.Write(l.run, l.services); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(l.config, "", "\t")
-	if err != nil {
-		return err
-	}
-	if err := replace(filepath.Join(l.run, applied), append(text, '\n'), 0o600); err != nil {
+	state := applied.State{Config: *l.config, Args: l.args, Launched: l.launched, Around: l.around}
+	if err := state.Write(l.run); err != nil {
 		return err
 	}
 	if err := l.writeFinish(); err != nil {
@@ -159,24 +163,35 @@ func (l *launcher) start() error {
 	return l.svscan()
 }
 
-// writeFinish has svscan remove the pidfile when everything has stopped.
+// writeFinish has svscan remove the pidfile when everything has stopped, and hand signals on to
+// the server.
 func (l *launcher) writeFinish() error {
 	scan := filepath.Join(l.run, compile.Scan)
-	text := "# when svscan has stopped everything\nrm\n    -f\n    |" + l.config.Server.PIDFile + "\n"
-	if err := replace(filepath.Join(scan, "finish.chain"), []byte(text), 0o644); err != nil {
+	chain, err := compile.ChainText([][]string{{"rm", "-f", l.config.Server.PIDFile}})
+	if err != nil {
+		return err
+	}
+	if err := applied.Replace(filepath.Join(scan, compile.FinishChain), []byte(chain), 0o644); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Join(scan, ".svscan"), 0o755); err != nil {
 		return err
 	}
-	finish := filepath.Join(scan, ".svscan/finish")
-	if to, err := os.Readlink(finish); err == nil && to == l.around.Catena {
-		return nil
-	}
-	if err := os.Remove(finish); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := relink(l.around.Catena, filepath.Join(scan, ".svscan/finish")); err != nil {
 		return err
 	}
-	return os.Symlink(l.around.Catena, finish)
+	return relink("../../svc/"+compile.OwnService, filepath.Join(scan, ".svscan/signals"))
+}
+
+// relink makes a symbolic link, unless it is there.
+func relink(to, name string) error {
+	if now, err := os.Readlink(name); err == nil && now == to {
+		return nil
+	}
+	if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Symlink(to, name)
 }
 
 // svscan becomes svscan in the foreground. Otherwise it starts svscan in a session of its own.
@@ -192,18 +207,18 @@ func (l *launcher) svscan() error {
 		words = append(append([]string{"softlimit"}, l.limits...), words...)
 		program = l.around.Catena
 	}
-	if s.NoDaemon {
+	if s.NoDaemon || l.again {
 		l.writePID(os.Getpid())
 		return syscall.Exec(program, words, os.Environ())
 	}
-	l.log.say(info, "daemonizing the supervisord process")
+	l.log.Say(journal.Info, "daemonizing the supervisord process")
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return err
 	}
 	messages := null
-	if l.log.file != nil {
-		messages = l.log.file
+	if file := l.log.File(); file != nil {
+		messages = file
 	}
 	unix.Umask(int(s.UMask & 0o777))
 	pid, err := syscall.ForkExec(program, words, &syscall.ProcAttr{
@@ -216,7 +231,7 @@ func (l *launcher) svscan() error {
 		return err
 	}
 	l.writePID(pid)
-	return nil
+	return server.AwaitSockets(l.config.Sockets)
 }
 
 // isCatena reports whether a name leads to the multi-call binary.
@@ -226,14 +241,13 @@ func isCatena(name, catena string) bool {
 	return err == nil && failed == nil && os.SameFile(one, other)
 }
 
-// writePID writes the pidfile, and says which process it is. As in Supervisor, the programs are
+// writePID writes the pidfile. As in Supervisor, the programs are
 // run even if it cannot be written: a user may not have the right to.
 func (l *launcher) writePID(pid int) {
 	file := l.config.Server.PIDFile
 	if err := replacePID(file, pid); err != nil {
-		l.log.say(critical, "could not write pidfile "+file+": "+err.Error())
+		l.log.Say(journal.Critical, "could not write pidfile "+file+": "+err.Error())
 	}
-	l.log.say(info, fmt.Sprintf("supervisord started with pid %d", pid))
 }
 
 // replacePID makes a new file. What is there is not written to: it may be a link that somebody

@@ -92,7 +92,7 @@ func (c *call) starting(wait bool) action {
 		}
 		info := n.process.Info()
 		switch {
-		case info.SpawnError != "":
+		case !wait && info.SpawnError != "":
 			return nil, rpc.SpawnError.Fault(n.name)
 		case !wait || info.State == rpc.Running:
 			return nil, nil

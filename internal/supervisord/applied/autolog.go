@@ -1,9 +1,10 @@
-package launch
+package applied
 
 import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"catena/internal/supervisord/config"
 )
@@ -12,11 +13,9 @@ import (
 // start, and removes those of the last time. A program that has outlived a supervisor still
 // writes to its file, so here a file stays as long as its program is the same.
 
-// keptLogs returns a function that has the file of a stream, as it was the last time; or, if
-// there was none, the pattern of its name.
-func (l *launcher) keptLogs() func(group, process, stream string) (string, error) {
-	before := readApplied(l.run)
-	s := l.config.Server
+// KeptLogs returns a function that has the file of a stream, as it was in a configuration before;
+// or, if there was none, the pattern of its name.
+func KeptLogs(before *config.Config, s config.Server) func(group, process, stream string) (string, error) {
 	return func(group, process, stream string) (string, error) {
 		if path := loggedBefore(before, group, process, stream); path != "" && filepath.Dir(path) == filepath.Clean(s.ChildLogDir) {
 			return path, nil
@@ -46,13 +45,13 @@ func loggedBefore(c *config.Config, group, process, stream string) string {
 	return ""
 }
 
-// makeLogs returns a function that has the file of a stream, and makes a new one if there was
+// MakeLogs returns a function that has the file of a stream, and makes a new one if there was
 // none.
-func (l *launcher) makeLogs() func(group, process, stream string) (string, error) {
-	kept := l.keptLogs()
+func MakeLogs(before *config.Config, s config.Server) func(group, process, stream string) (string, error) {
+	kept := KeptLogs(before, s)
 	return func(group, process, stream string) (string, error) {
 		pattern, err := kept(group, process, stream)
-		if err != nil || filepath.Base(pattern) == pattern || pattern[len(pattern)-5:] != "*.log" {
+		if err != nil || !strings.HasSuffix(pattern, "*.log") {
 			return pattern, err
 		}
 		file, err := os.CreateTemp(filepath.Dir(pattern), filepath.Base(pattern))
@@ -63,11 +62,12 @@ func (l *launcher) makeLogs() func(group, process, stream string) (string, error
 	}
 }
 
-// clearLogs removes the files of this kind that nobody writes to any more.
-func (l *launcher) clearLogs() {
-	s := l.config.Server
+// ClearLogs removes the files of this kind that nobody writes to any more. What goes wrong is
+// told to say.
+func ClearLogs(c *config.Config, say func(string)) {
+	s := c.Server
 	used := map[string]bool{}
-	for _, g := range l.config.Groups {
+	for _, g := range c.Groups {
 		for _, p := range g.Programs {
 			used[p.Stdout.Path], used[p.Stderr.Path] = true, true
 		}
@@ -75,14 +75,14 @@ func (l *launcher) clearLogs() {
 	ours := regexp.MustCompile(`^.+?---` + regexp.QuoteMeta(s.Identifier) + `-\S+\.log\.?\d{0,4}`)
 	entries, err := os.ReadDir(s.ChildLogDir)
 	if err != nil {
-		l.log.say(warning, "Could not clear childlog dir")
+		say("Could not clear childlog dir")
 		return
 	}
 	for _, entry := range entries {
 		path := filepath.Join(s.ChildLogDir, entry.Name())
 		if ours.MatchString(entry.Name()) && !used[path] {
 			if err := os.Remove(path); err != nil {
-				l.log.say(warning, "Failed to clean up '"+path+"'")
+				say("Failed to clean up '" + path + "'")
 			}
 		}
 	}
