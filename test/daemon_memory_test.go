@@ -18,11 +18,13 @@ func TestMemoryOfNamedDaemons(t *testing.T) {
 	for _, words := range []string{"", "-r", "-r -o /srv/here/log", "-r -o daemon.info"} {
 		used := map[string]int{}
 		for _, s := range []side{libslack(t), ourDaemon()} {
-			c := newBox(t, s)
-			c.run(fmt.Sprintf("for n in $(seq %d); do d -n web$n %s sleep 1000; done; for n in $(seq %d); do await runs web$n; done; sleep 1", daemons, words, daemons))
-			processes := 0
-			used[s.name], processes = c.memory()
-			t.Logf("daemon %s: %s: %d kB PSS for each named daemon, %.2f processes", words, s.name, used[s.name]/daemons, float64(processes)/daemons)
+			t.Run(strings.TrimSpace(s.name+" "+words), func(t *testing.T) { // whose box ends with it: processes share memory
+				c := newBox(t, s)
+				c.run(fmt.Sprintf("for n in $(seq %d); do d -n web$n %s sleep 1000; done; for n in $(seq %d); do await runs web$n; done; sleep 1", daemons, words, daemons))
+				processes := 0
+				used[s.name], processes = c.memory()
+				t.Logf("daemon %s: %s: %d kB PSS for each named daemon, %.2f processes", words, s.name, used[s.name]/daemons, float64(processes)/daemons)
+			})
 		}
 		if used["ours"] > used["libslack's"] {
 			t.Errorf("daemon %s: ours takes more", words)
