@@ -145,7 +145,7 @@ func differences(text *bytes.Buffer, last, now []row) {
 // element writes the event that has an element of the page.
 func element(text *bytes.Buffer, id, template string, data any) {
 	var html bytes.Buffer
-	if err := templates.ExecuteTemplate(&html, template, data); err != nil {
+	if err := templates().ExecuteTemplate(&html, template, data); err != nil {
 		panic(err) // the templates do not fit the data
 	}
 	event, err := json.Marshal(struct {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"catena/internal/supervisord/serve"
@@ -27,7 +28,11 @@ const (
 //go:embed web
 var web embed.FS
 
-var templates = template.Must(template.New("").ParseFS(web, "web/*.html"))
+// templates are made when somebody visits a page. A server without visitors goes without their
+// memory.
+var templates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.ParseFS(web, "web/*.html"))
+})
 
 // policy is what a browser may do with the pages: load their own style, script and icon, and send
 // forms to where they come from. Nobody may show them in a frame, where a visitor would press a
@@ -113,5 +118,5 @@ func file(w http.ResponseWriter, r *http.Request, name string) {
 func show(w http.ResponseWriter, code int, name string, data any) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(code)
-	templates.ExecuteTemplate(w, name, data) // which fails if the client goes away
+	templates().ExecuteTemplate(w, name, data) // which fails if the client goes away
 }
