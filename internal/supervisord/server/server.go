@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,6 +24,10 @@ import (
 	"catena/internal/supervisord/table"
 )
 
+// garbage is how much memory may be garbage, in percent of what is used. The server is small, mostly
+// idle and always there.
+const garbage = 20
+
 // Run serves a run directory, and returns the exit code.
 func Run(run string) int {
 	state, err := applied.Read(run)
@@ -33,6 +38,7 @@ func Run(run string) int {
 		fmt.Fprintf(os.Stderr, "supervisord: fatal: unable to serve %s: %v\n", run, err)
 		return 111
 	}
+	debug.SetGCPercent(garbage)
 	signal.Ignore(syscall.SIGPIPE) // a log may have no reader
 	log, err := journal.Open(state.Server)
 	if err != nil {
@@ -47,6 +53,7 @@ func Run(run string) int {
 		s.open(socket)
 	}
 	s.table.Begin()
+	debug.FreeOSMemory() // what reading the configuration has taken
 	close(s.ready)
 	return s.obey(signals)
 }
