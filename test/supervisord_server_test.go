@@ -159,9 +159,9 @@ startsecs=0
 `
 
 // linesOf are the lines of a log about a program, in order. That a program has succeeded which ends
-// at once is left out, because Supervisor may say so or not.
+// at once is left out, and that one is waited for, because Supervisor may say so or not.
 func linesOf(log, program string) (lines []string) {
-	about := regexp.MustCompile(`(?m)^\S+ \S+ (\w+ (?:spawned: '|success: |exited: |stopped: |gave up: |waiting for )` + program + `\b.*)$`)
+	about := regexp.MustCompile(`(?m)^\S+ \S+ (\w+ (?:spawned: '|success: |exited: |stopped: |gave up: )` + program + `\b.*)$`)
 	for _, m := range about.FindAllStringSubmatch(log, -1) {
 		if strings.Contains(m[1], "> than 0 seconds") && !strings.HasPrefix(program, "group") {
 			continue

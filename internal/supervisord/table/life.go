@@ -135,7 +135,7 @@ func (p *process) die(l life) {
 		m.ExitStatus = status
 		p.become(rpc.Stopped, change)
 		p.say(l.at, levelOf(expected), fmt.Sprintf("stopped: %s (%s)", p.program.Name, words))
-	case l.failed && m.State != rpc.Running:
+	case l.failed && (m.State != rpc.Running || p.program.StartSecs <= 0): // then its command has not been executed
 		m.Tries++
 		m.SpawnError = "Exited too quickly (process log may have details)"
 		if _, why := p.unexecutable(); why != "" {
