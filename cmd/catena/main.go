@@ -55,6 +55,7 @@ var tools = [...]*execchain.Tool{
 	&control.Svwait,
 	&timestamp.Tai64n,
 	&timestamp.Tai64nlocal,
+	&link.Takesocket,
 	&link.Tosyslog,
 	&link.Umask,
 }

@@ -5,7 +5,8 @@ import "path/filepath"
 // ours are the tools of catena that exec the rest of their command line.
 var ours = []string{
 	"argv0", "cd", "chpst", "env", "envdir", "envfile", "envuidgid", "fdclose", "fdmove", "fghack", "gosu", "nice",
-	"nohup", "pgrphack", "pidfile", "redirfd", "setlock", "setuidgid", "setuser", "softlimit", "su-exec", "tosyslog", "umask",
+	"nohup", "pgrphack", "pidfile", "redirfd", "setlock", "setuidgid", "setuser", "softlimit", "su-exec",
+	"takesocket", "tosyslog", "umask",
 }
 
 // others are programs of other projects that do so too. What such a program does besides is

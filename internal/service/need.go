@@ -133,6 +133,24 @@ func isLongUp(dir string, r Record) (is Standing, at int64) {
 	return NotReady, at
 }
 
+// Activity reports whether the service in a directory runs, or is to be started, as far as its
+// supervisor has published it. The pid is 0 if it does not run. A service is on record before its
+// run is executed.
+func Activity(dir string, now Epoch) (pid int, is bool) {
+	fd, err := openLock(dir)
+	if err != 0 {
+		return 0, false
+	}
+	r, found := ReadRecord(fd, OfRun, now)
+	state, _ := ReadState(fd)
+	bare.Close(fd)
+	if found == ThisOne && r.PID != 0 && r.Runs() {
+		return int(r.PID), true
+	}
+	status, ok := statusIn(dir)
+	return 0, state.Asked || ok && status.Want == WantUp && !state.Exit
+}
+
 // statusIn reads the status below a service directory.
 func statusIn(dir string) (s Status, ok bool) {
 	fd, file, err := open(bare.Cwd, bare.Join(dir, StatusNow), unix.O_RDONLY, 0)

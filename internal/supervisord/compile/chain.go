@@ -15,8 +15,12 @@ import (
 func (b *builder) chain() {
 	p := &b.program
 	words, _ := python.Words(p.Command) // which config has checked
-	links := [][]string{{"envfile", env}, {"redirfd", "-u", "0", stdin}}
-	links = append(links, b.outputs()...)
+	links := [][]string{{"envfile", env}}
+	if b.group.Kind == config.OfFastCGI { // what is wrong with the socket is said in the log of the program
+		links = append(append(links, b.outputs()...), []string{"takesocket", "../" + holders + b.group.Name})
+	} else {
+		links = append(append(links, []string{"redirfd", "-u", "0", stdin}), b.outputs()...)
+	}
 	if link := b.syslog(); len(link) > 3 {
 		links = append(links, link)
 	}

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"catena/internal/service"
 	"catena/internal/supervisord/config"
@@ -51,18 +52,26 @@ type Surroundings struct {
 func Compile(c *config.Config, around Surroundings) (services []Service, problems []config.Problem) {
 	priority := priorities(c)
 	for _, g := range c.Groups {
-		if g.Kind != config.OfPrograms && len(g.Programs) > 0 {
+		if g.Kind == config.OfListeners && len(g.Programs) > 0 {
 			problems = append(problems, config.Problem{At: g.At, Text: "[" + g.Kind + ":" + g.Name + "] cannot be run yet"})
 			continue
+		}
+		finish := func(b *builder, name string, at config.Place) {
+			for _, text := range b.problems {
+				problems = append(problems, config.Problem{At: at, Text: strings.TrimPrefix(name, holders) + ": " + text})
+			}
+			slices.SortFunc(b.files, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
+			services = append(services, Service{name, b.files})
 		}
 		for _, p := range g.Programs {
 			b := builder{group: g, program: p, around: around}
 			b.service(c, priority(g, p))
-			for _, text := range b.problems {
-				problems = append(problems, config.Problem{At: p.At, Text: config.FullName(g.Name, p.Name) + ": " + text})
-			}
-			slices.SortFunc(b.files, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
-			services = append(services, Service{config.FullName(g.Name, p.Name), b.files})
+			finish(&b, config.FullName(g.Name, p.Name), p.At)
+		}
+		if name := HolderOf(g); name != "" {
+			b := builder{group: g, around: around}
+			b.holder()
+			finish(&b, name, g.At)
 		}
 	}
 	own, err := ownService(around)
@@ -110,7 +119,12 @@ var managed = []string{run, chain, env, stdin, down, service.Needs, service.Prio
 	service.RestartDelay, service.RestartGrowth, service.MaxRestartDelay}
 
 func (b *builder) service(c *config.Config, priority int64) {
-	b.files = append(b.files, File{Name: run, Kind: Link, Text: b.around.Catena}, File{Name: stdin, Kind: FIFO, Mode: 0o600})
+	b.files = append(b.files, File{Name: run, Kind: Link, Text: b.around.Catena})
+	if b.group.Kind == config.OfFastCGI {
+		b.add(service.Needs+"/"+holders+b.group.Name, "")
+	} else {
+		b.files = append(b.files, File{Name: stdin, Kind: FIFO, Mode: 0o600})
+	}
 	b.chain()
 	b.environment()
 	b.policy()

@@ -251,7 +251,7 @@ func (p *process) Write(data []byte) error {
 	defer p.stdin.Unlock()
 	fifo, err := os.OpenFile(filepath.Join(p.dir, "stdin"), os.O_WRONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
 	switch {
-	case errors.Is(err, unix.ENXIO): // nobody has it open
+	case errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENOENT): // nobody has it open, or a socket is in its place
 		return syscall.EPIPE
 	case err != nil:
 		return rpc.Failed.Fault(p.fullName() + ": " + err.Error())

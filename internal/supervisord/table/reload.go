@@ -7,9 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
+	"time"
 
+	"catena/internal/service"
 	"catena/internal/supervisord/applied"
 	"catena/internal/supervisord/compile"
 	"catena/internal/supervisord/config"
@@ -137,6 +141,7 @@ func (t *Table) Remove(name string) error {
 		t.mu.Unlock()
 		return rpc.BadName.Fault(name)
 	}
+	holder := compile.HolderOf(*g)
 	var gone []*process
 	for _, p := range t.processes {
 		if p.group == name {
@@ -159,8 +164,36 @@ func (t *Table) Remove(name string) error {
 			return rpc.Failed.Fault(p.fullName() + ": " + err.Error())
 		}
 	}
+	if holder != "" {
+		if err := t.dismissHolder(holder); err != nil {
+			return rpc.Failed.Fault(holder + ": " + err.Error())
+		}
+	}
 	t.tell(news{group: name})
 	return nil
+}
+
+// dismissHolder does for the service that holds a socket what dismiss does for a process.
+func (t *Table) dismissHolder(name string) error {
+	if err := compile.Hide(t.run, name); err != nil {
+		return err
+	}
+	control, err := os.OpenFile(filepath.Join(t.dir(name), service.Control), os.O_WRONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
+	if err == nil { // otherwise nobody listens
+		control.WriteString("dx")
+		control.Close()
+	}
+	for began := time.Now(); ; time.Sleep(2 * time.Millisecond) {
+		t.mu.Lock()
+		supervised := err == nil && read(t.dir(name), t.epoch).supervised
+		t.mu.Unlock()
+		if !supervised {
+			return compile.Remove(t.run, name)
+		}
+		if time.Since(began) > patience {
+			return fmt.Errorf("its supervisor does not end")
+		}
+	}
 }
 
 // dismiss ends the supervision of a process, and removes its service directory.
