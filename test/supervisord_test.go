@@ -315,7 +315,7 @@ command=sleep 1000
 `
 
 func TestWhatAKilledSupervisordLeavesIsTakenOverByTheNextOne(t *testing.T) {
-	h := newHouse(t, ourSupervisord(), three)
+	h := newHouse(t, ourSupervisord(), withServer+three)
 	h.begin(t)
 	up := func(names ...string) (pids []int) {
 		t.Helper()
@@ -328,7 +328,7 @@ func TestWhatAKilledSupervisordLeavesIsTakenOverByTheNextOne(t *testing.T) {
 	first := up("stays", "changes", "goes")
 	h.cmd.Process.Kill()
 	endingInTime(h.cmd)
-	h.configure("[program:stays]\ncommand=sleep 1000\n[program:changes]\ncommand=sleep 2000\n[program:comes]\ncommand=sleep 1000\n")
+	h.configure(withServer + "[program:stays]\ncommand=sleep 1000\n[program:changes]\ncommand=sleep 2000\n[program:comes]\ncommand=sleep 1000\n")
 	h.begin(t)
 	second := up("stays", "changes", "comes")
 	if first[0] != second[0] {
@@ -337,6 +337,9 @@ func TestWhatAKilledSupervisordLeavesIsTakenOverByTheNextOne(t *testing.T) {
 	eventually(t, "changes is another one", func() bool {
 		return strings.Contains(textOf(fmt.Sprint("/proc/", h.of("changes"), "/cmdline")), "2000")
 	})
+	eventually(t, "the server knows the new programs", func() bool {
+		return statesIn(t, h) == "changes RUNNING\ncomes RUNNING\nstays RUNNING\n"
+	}, func() string { return statesIn(t, h) })
 	for i, name := range []string{"changes", "goes"} {
 		if stateOf(first[i+1]) != "" && stateOf(first[i+1]) != "Z" {
 			t.Errorf("%s, process %d, is still there", name, first[i+1])

@@ -77,6 +77,17 @@ func (l *launcher) end(dir string) (*os.Process, error) {
 	return nil, fmt.Errorf("unable to end what runs in %s: its supervisor does not listen", dir)
 }
 
+// endServer kills the server that has outlived an svscan: it knows the programs of that time.
+// svscan starts another one.
+func (l *launcher) endServer() {
+	dir, err := unix.Open(filepath.Join(l.run, compile.Services, compile.OwnService), unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(dir)
+	service.Kill(dir, false, service.ThisEpoch())
+}
+
 // serverLives reports whether the server has outlived an svscan that was killed. The sockets are
 // its own then.
 func (l *launcher) serverLives() bool {

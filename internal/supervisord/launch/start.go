@@ -150,6 +150,7 @@ func (l *launcher) start() error {
 	if err := l.endChanged(changes); err != nil {
 		return err
 	}
+	l.endServer()
 	if err := compile.Write(l.run, l.services); err != nil {
 		return err
 	}
