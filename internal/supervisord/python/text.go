@@ -1,6 +1,7 @@
 package python
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"strconv"
@@ -44,6 +45,32 @@ func Repr(s string) string {
 	}
 	b.WriteRune(quote)
 	return b.String()
+}
+
+// BytesRepr is how repr shows bytes.
+func BytesRepr(text []byte) string {
+	quote := byte('\'')
+	if bytes.IndexByte(text, '\'') >= 0 && bytes.IndexByte(text, '"') < 0 {
+		quote = '"'
+	}
+	shown := []byte{'b', quote}
+	for _, c := range text {
+		switch {
+		case c == quote || c == '\\':
+			shown = append(shown, '\\', c)
+		case c == '\n':
+			shown = append(shown, `\n`...)
+		case c == '\r':
+			shown = append(shown, `\r`...)
+		case c == '\t':
+			shown = append(shown, `\t`...)
+		case c < ' ' || c > '~':
+			shown = fmt.Appendf(shown, `\x%02x`, c)
+		default:
+			shown = append(shown, c)
+		}
+	}
+	return string(append(shown, quote))
 }
 
 // Int converts a text as int does, in base 8 or 10. What is too large for 64 bits becomes the
