@@ -111,7 +111,7 @@ func TestOptionsAreTheSameInSynopsisAndPage(t *testing.T) {
 }
 
 // As daemontools has them, svc, svstat and readproctitle have nothing to say without
-// arguments, svscan begins, as supervisord would, and env prints the environment; the lines of svc
+// arguments, svscan begins, as logscan and supervisord would, and env prints the environment; the lines of svc
 // and the like come with an option that they do not know.
 func TestUsageMessageStandsInThePage(t *testing.T) {
 	for _, tool := range commands() {
@@ -119,7 +119,7 @@ func TestUsageMessageStandsInThePage(t *testing.T) {
 		switch tool {
 		case "svstat", "svscan", "readproctitle", "multilog", "tai64n", "tai64nlocal", "env":
 			continue
-		case "svc", "supervisorctl", "supervisord":
+		case "svc", "supervisorctl", "supervisord", "logscan":
 			arguments = []string{"-Z"}
 		}
 		var errs bytes.Buffer

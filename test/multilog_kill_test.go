@@ -38,6 +38,9 @@ var killScripts = []killScript{
 	{"three logs", []string{"t", "s4096", "n100000", "./a", "s6000", "-*x*", "./b", "+*", "s5000", "./c"}, []int{20, 600}, 40},
 	{"a processor", []string{"s4096", "n100000", "!cat", "./a"}, []int{600}, 30},
 	{"two prefixes", []string{"s4096", "n100000", "pweb:", "./a", "pdb, which has a longer one:", "s6000", "-*x*", "./b", "+*", "p", "./c"}, []int{20, 2000}, 40},
+	{"a file", []string{"s3000", "n100000", "f./a"}, []int{20, 400}, 60},
+	{"a file, and two other logs", []string{"t", "s2000", "n100000", "f./a", "s4096", "-*x*", "./b", "+*", "s0", "f./c"}, []int{20, 600}, 40},
+	{"two files of long lines", []string{"s1", "n100000", "f./a", "s20000", "f./b"}, []int{20, 9000, 3000}, 12},
 	{"long lines", []string{"s4096", "n100000", "./a", "s20000", "./b"}, []int{20, 9000, 3000}, 12},
 	{pipeIsFull, []string{"s16000000", "n100000", "./a"}, []int{2000}, 0},
 	{"a line that is longer than what is read at once", []string{"n100000", "./a", "-*x*", "./b"}, []int{300000}, 3},
@@ -72,7 +75,7 @@ func (k *killScript) check(f *flood) string {
 	stamped := k.words[0] == "t"
 	every := func([]byte) bool { return true }
 	for _, log := range []string{"a", "b", "c"} {
-		if !slices.Contains(k.words, "./"+log) {
+		if !slices.Contains(k.words, "./"+log) && !slices.Contains(k.words, "f./"+log) {
 			continue
 		}
 		isFor := every

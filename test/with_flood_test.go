@@ -47,7 +47,7 @@ type flood struct {
 func prefixOf(script []string, log string) (prefix []byte) {
 	for _, word := range script {
 		switch {
-		case word == "./"+log:
+		case word == "./"+log, word == "f./"+log:
 			return prefix
 		case word == "p":
 			prefix = nil
@@ -165,10 +165,15 @@ func (f *flood) missing(log string, stamped bool, isFor func([]byte) bool) strin
 // counted from 1; TERM is sent at the other stop, if that is not 0. It returns how many
 // there were, and the last call.
 func (f *flood) runUntil(stop, term int, stdin *os.File, words []string) (stops int, call string) {
-	runtime.LockOSThread() // it is the thread that traces
-	defer runtime.UnlockOSThread()
 	cmd := f.command(fused, words...)
 	cmd.Stdin = stdin
+	return runUntil(cmd, stop, term)
+}
+
+// runUntil is flood.runUntil for any program.
+func runUntil(cmd *exec.Cmd, stop, term int) (stops int, call string) {
+	runtime.LockOSThread() // it is the thread that traces
+	defer runtime.UnlockOSThread()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Ptrace: true}
 	must(cmd.Start())
 	pid := cmd.Process.Pid

@@ -6,6 +6,7 @@ package test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -125,6 +126,9 @@ func (l *logs) names(log string) (names []string) {
 // whole is all the lines of a log, in their order. It starts over if a file is renamed
 // meanwhile.
 func (l *logs) whole(log string) (text []byte) {
+	if is, err := os.Stat(l.file(log)); err == nil && is.Mode().IsRegular() {
+		return wholeFile(l.file(log))
+	}
 	for _, name := range l.names(log) {
 		if name[0] == '@' || name == "current" {
 			b, err := os.ReadFile(filepath.Join(l.dir, log, name))
@@ -134,6 +138,22 @@ func (l *logs) whole(log string) (text []byte) {
 			must(err)
 			text = append(text, b...)
 		}
+	}
+	return text
+}
+
+// wholeFile is all that is in a file and its old files, FILE.1 and so on, the oldest first. A
+// number may be free. It starts over if a file is renamed meanwhile.
+func wholeFile(file string) (text []byte) {
+	old, err := filepath.Glob(file + ".[1-9]*")
+	must(err)
+	slices.SortFunc(old, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(b, a)) })
+	for _, name := range append(old, file) {
+		b, err := os.ReadFile(name)
+		if errors.Is(err, fs.ErrNotExist) && name != file {
+			return wholeFile(file)
+		}
+		text = append(text, b...)
 	}
 	return text
 }

@@ -14,6 +14,7 @@ import (
 
 	"catena/internal/control"
 	"catena/internal/hosted"
+	"catena/internal/logscan"
 	"catena/internal/multilog"
 	"catena/internal/supervise"
 	"catena/internal/svscan"
@@ -35,6 +36,7 @@ var tools = [...]*execchain.Tool{
 	&link.Fdmove,
 	&link.Fghack,
 	&link.Gosu,
+	&logscan.Logscan,
 	&multilog.Multilog,
 	&link.Nice,
 	&link.Nohup,

@@ -21,10 +21,12 @@
 //	files            path.go          how paths are joined
 //	                 file.go          how files are opened, read and written
 //	                 directory.go     the names in directories
+//	                 rotate.go        names of old files
 //	                 stat.go          which file it is, its mode and its times
 //	                 descriptor.go    the numbers of open files
 //	                 pipe.go          pipes and FIFOs
 //	                 socket.go        sockets
+//	                 syslog.go        messages for the syslog daemon
 //	                 reader.go        files of lines, and lists of processes
 //	                 stream.go        streams that may have been made non-blocking
 //	                 filesystem.go    file systems
@@ -41,6 +43,7 @@
 //	                 table.go         arrays that grow
 //	                 text.go          strings, and numbers as text
 //	                 size.go          the units of a size
+//	                 ansi.go          text without ANSI sequences
 //	                 address.go       addresses, which take the place of pointers
 //	machines         host.go          what differs under the Go runtime
 //	                 calls_*.go       system calls that differ between machines

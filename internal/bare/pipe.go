@@ -59,6 +59,23 @@ func Tee(pipe, to, n int) (there int, err Errno) {
 	}
 }
 
+// Splice moves at most n bytes from a pipe to an open file, and waits for nothing. at is where in
+// the file they go; it is negative if the file has no places. What has been moved is not in the
+// pipe any more, and what is not in the pipe any more has been moved, whatever kills the process.
+// EINVAL means that the file system cannot do this.
+func Splice(pipe, to int, at int64, n int) (moved int, err Errno) {
+	place := &at
+	if at < 0 {
+		place = nil
+	}
+	for {
+		r, _, err := rawSyscall6(unix.SYS_SPLICE, uintptr(pipe), 0, uintptr(to), uintptr(unsafe.Pointer(place)), uintptr(n), unix.SPLICE_F_NONBLOCK)
+		if err != unix.EINTR {
+			return int(r), named(err, noSplice)
+		}
+	}
+}
+
 // ReadApart reads at most n bytes in one call. The first byte goes to one address, and the
 // others go to another. If the kernel cannot write to the first of these addresses that it
 // needs, the error is EFAULT and nothing has been read.

@@ -32,6 +32,7 @@ const (
 	noFsync
 	noPpoll
 	noTee
+	noSplice
 	noReadv
 	noPread
 	noPwrite
@@ -67,6 +68,7 @@ var refusals = [...]string{
 	noFsync - firstRefusal:        "fsync refused by the system",
 	noPpoll - firstRefusal:        "ppoll and pselect6 refused by the system",
 	noTee - firstRefusal:          "tee refused by the system",
+	noSplice - firstRefusal:       "splice refused by the system",
 	noReadv - firstRefusal:        "readv refused by the system",
 	noPread - firstRefusal:        "pread64 refused by the system",
 	noPwrite - firstRefusal:       "pwrite64 refused by the system",

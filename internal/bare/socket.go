@@ -9,8 +9,10 @@ import (
 // Sockets. All of them are closed on exec.
 
 // ConnectDatagrams opens a socket by which datagrams go to the Unix domain socket of a path. The
-// path must be shorter than 108 bytes.
-func ConnectDatagrams(path string) (fd int, err Errno) { return connect(path, unix.SOCK_DGRAM) }
+// path must be shorter than 108 bytes. The flags are those of socket(2).
+func ConnectDatagrams(path string, flags int) (fd int, err Errno) {
+	return connect(path, unix.SOCK_DGRAM|flags)
+}
 
 // ConnectUnix connects to the Unix domain socket of a path, likewise. It does not wait: EAGAIN means
 // that somebody listens there, but is slow.

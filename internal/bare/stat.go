@@ -75,6 +75,9 @@ type Identity struct {
 	device, inode uint64
 }
 
+// Below returns what stands for a name in the directory of an identity, whichever file has the name.
+func (id Identity) Below(name string) Identity { return Identity{id.device, Hash(id.inode, name)} }
+
 // SameFileSystem reports whether two files are on the same file system.
 func (id Identity) SameFileSystem(other Identity) bool { return id.device == other.device }
 

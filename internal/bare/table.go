@@ -27,11 +27,18 @@ func (t *table) Len() int { return t.n }
 
 // At is the element at i.
 func (t *Table[T]) At(i int) *T {
+	var element T
+	return (*T)(pointer(t.address(i, unsafe.Sizeof(element))))
+}
+
+// address is that of the element at i, of a size in bytes.
+//
+//go:noinline
+func (t *table) address(i int, size uintptr) uintptr {
 	if i < 0 || i >= t.n {
 		missing()
 	}
-	var element T
-	return (*T)(pointer(t.at + uintptr(i)*unsafe.Sizeof(element)))
+	return t.at + uintptr(i)*size
 }
 
 // missing ends the process, as an index out of range ends other code, but says so.

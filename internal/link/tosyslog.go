@@ -41,7 +41,7 @@ func tosyslog(p *bare.Process) bare.Exit {
 		case 't':
 			tag = options.Value()
 		case '1', '2':
-			priority, ok := syslogPriority(options.Value())
+			priority, ok := bare.SyslogPriority(options.Value())
 			if !ok {
 				return p.Fatal("not a facility and a priority: ", options.Value())
 			}
@@ -127,28 +127,3 @@ func connect(p *bare.Process, tag string) bare.Exit {
 	}
 	return bare.Continue
 }
-
-// syslogPriority is the number of a FACILITY.PRIORITY, by the names of syslog(3).
-func syslogPriority(text string) (n int, ok bool) {
-	dot := bare.Index(text, '.')
-	if dot == len(text) {
-		return 0, false
-	}
-	facility := placeOf(text[:dot], facilities[:])
-	priority := placeOf(text[dot+1:], priorities[:])
-	return facility<<3 | priority, facility >= 0 && priority >= 0
-}
-
-func placeOf(word string, names []string) int {
-	for i, name := range names {
-		if name != "" && bare.Equal(word, name) {
-			return i
-		}
-	}
-	return -1
-}
-
-var facilities = [...]string{"kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp", "cron",
-	16: "local0", "local1", "local2", "local3", "local4", "local5", "local6", "local7"}
-
-var priorities = [...]string{"emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"}

@@ -11,13 +11,16 @@ import (
 // lineMax is the longest text of a message. Longer lines are several messages.
 const lineMax = 8 << 10
 
+// syslog is the socket to the syslog daemon.
+var syslog bare.Syslog
+
 // readerRoom is the address of the memory of the reader: for what was read of either stream and
 // not sent, and for one message. It is mapped, because all variables of the binary count for the
 // limits on memory of all other tools.
 var readerRoom uintptr
 
 const (
-	messageMax     = 128 + lineMax
+	messageMax     = bare.SyslogHead + lineMax
 	readerRoomSize = 2*lineMax + messageMax
 )
 
@@ -35,7 +38,6 @@ func readStreams(tag string) {
 	}
 	bare.CloseFrom(len(streams))
 	bare.Chdir("/")
-	log := -1
 	for streams[1].sent || streams[2].sent {
 		wait := [3]int{1: -1, 2: -1}
 		for fd := 1; fd < len(streams); fd++ {
@@ -48,28 +50,27 @@ func readStreams(tag string) {
 			break
 		}
 		if one {
-			log = readStream(1, tag, log)
+			readStream(1, tag)
 		}
 		if two {
-			log = readStream(2, tag, log)
+			readStream(2, tag)
 		}
 	}
 	bare.Quit(0)
 }
 
-// readStream reads of a stream what there is and sends the lines of it. log is the socket to the
-// syslog daemon, or -1.
-func readStream(fd int, tag string, log int) (newLog int) {
+// readStream reads of a stream what there is and sends the lines of it.
+func readStream(fd int, tag string) {
 	s := &streams[fd]
 	text := unsent(fd)
 	n, err := bare.Read(fd, text[s.held:])
 	if err != 0 || n <= 0 {
 		if s.held > 0 {
-			log = sendLine(log, s.priority, tag, text[:s.held])
+			sendLine(s.priority, tag, text[:s.held])
 		}
 		s.sent, s.held = false, 0
 		bare.Close(fd)
-		return log
+		return
 	}
 	n += s.held
 	at := 0
@@ -78,38 +79,17 @@ func readStream(fd int, tag string, log int) (newLog int) {
 		if end == n {
 			break
 		}
-		log = sendLine(log, s.priority, tag, text[at:end])
+		sendLine(s.priority, tag, text[at:end])
 		at = end + 1
 	}
 	if at == 0 && n == len(text) {
-		log = sendLine(log, s.priority, tag, text)
+		sendLine(s.priority, tag, text)
 		at = n
 	}
 	s.held = copy(text, text[at:n])
-	return log
 }
 
-// sendLine sends a message. If the syslog daemon was started anew, the socket has to be as well.
-// Without one the message is lost, as those of syslog(3) are.
-func sendLine(log, priority int, tag string, line []byte) (newLog int) {
-	m := bare.BytesAt(readerRoom+2*lineMax, messageMax)
-	m[0] = '<'
-	n := 1 + bare.PutNumber(m[1:], uint64(priority))
-	n += copy(m[n:], ">")
-	n += copy(m[n:], tag[:min(len(tag), 100)])
-	n += copy(m[n:], ": ")
-	n += copy(m[n:], line)
-	for range 2 {
-		if log >= 0 {
-			if bare.Write(log, m[:n]) == 0 {
-				return log
-			}
-			bare.Close(log)
-		}
-		var err bare.Errno
-		if log, err = bare.ConnectDatagrams("/dev/log"); err != 0 {
-			return -1
-		}
-	}
-	return log
+// sendLine sends a message. Without a syslog daemon the message is lost, as those of syslog(3) are.
+func sendLine(priority int, tag string, line []byte) {
+	syslog.Send(bare.BytesAt(readerRoom+2*lineMax, messageMax), priority, tag, line, 0)
 }

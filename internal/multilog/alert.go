@@ -27,15 +27,15 @@ func alert(line []byte) {
 		if err == 0 {
 			text = text[n:]
 		}
-		if len(text) == 0 || !waitForAlert() {
+		if len(text) == 0 || !waitForRoom(2) {
 			return
 		}
 	}
 }
 
-// waitForAlert waits until standard error has room. False means that TERM has come, and
+// waitForRoom waits until a descriptor has room to write. False means that TERM has come, and
 // patience is over.
-func waitForAlert() bool {
+func waitForRoom(fd int) bool {
 	for {
 		until := int64(bare.Never)
 		if signals.term {
@@ -43,7 +43,7 @@ func waitForAlert() bool {
 				return false
 			}
 		}
-		ready, signalled, err := bare.WaitForRoom(2, signals.events, until)
+		ready, signalled, err := bare.WaitForRoom(fd, signals.events, until)
 		if signalled {
 			readSignals()
 		}

@@ -64,7 +64,7 @@ func readInput(p *bare.Process) (n int, err bare.Errno) {
 	n, err = input.journal.readIntoJournal(p, room)
 	if err != 0 && err != unix.EAGAIN {
 		if err != unix.EINVAL && err != unix.EBADF { // standard input is no pipe, or not open for reading
-			input.journal.log().warn(p, err, "unable to duplicate input, going on without ", journalName, "")
+			input.journal.log().warn(p, err, "unable to duplicate input, going on without ", input.journal.log().journal(), "")
 		}
 		input.journal.goWithout(p)
 		return 0, unix.EAGAIN

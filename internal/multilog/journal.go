@@ -179,7 +179,7 @@ func (j *journalFile) headOffset() int64 { return int64(j.turn % 2 * headSize) }
 // pause reports that the journal cannot be written, and waits five seconds. After TERM it
 // ends multilog instead.
 func (j *journalFile) pause(p *bare.Process, err bare.Errno) {
-	j.log().warn(p, err, "unable to write ", journalName, pausing)
+	j.log().warn(p, err, "unable to write ", j.log().journal(), pausing)
 	pause(p)
 }
 

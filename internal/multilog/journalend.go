@@ -20,13 +20,13 @@ func (j *journalFile) renew(p *bare.Process) {
 	}
 	was, at := j.fd, j.at
 	var err bare.Errno
-	if j.fd, err = bare.OpenAt(j.log().dir, journalName, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CREAT|unix.O_TRUNC|unix.O_CLOEXEC, 0o600); err == 0 {
+	if j.fd, err = bare.OpenAt(j.log().dir, j.log().journal(), unix.O_RDWR|unix.O_NONBLOCK|unix.O_CREAT|unix.O_TRUNC|unix.O_CLOEXEC, 0o600); err == 0 {
 		if err = j.mapFile(); err != 0 {
 			bare.Close(j.fd)
 		}
 	}
 	if err != 0 {
-		j.log().warn(p, err, "unable to use ", journalName, "")
+		j.log().warn(p, err, "unable to use ", j.log().journal(), "")
 		j.fd, j.at = was, at
 		j.goWithout(p)
 		return
@@ -66,7 +66,7 @@ func (j *journalFile) mend(p *bare.Process) {
 		return
 	}
 	if !j.short {
-		j.log().tell(p, journalName, hasBeenCut)
+		j.log().tell(p, j.log().journal(), hasBeenCut)
 	}
 	j.short = bare.Truncate(j.fd, journalSize) != 0
 	j.writeHead(p)
@@ -89,7 +89,7 @@ func (j *journalFile) end(p *bare.Process) {
 	j.head.logs = [mostLogs]journalLog{}
 	j.turn++
 	if err := j.tryHead(0); err != 0 {
-		j.log().warn(p, err, "unable to write ", journalName, "")
+		j.log().warn(p, err, "unable to write ", j.log().journal(), "")
 	}
 	j.remove(p, j.log())
 }
@@ -102,17 +102,17 @@ func (j *journalFile) remove(p *bare.Process, l *log) {
 	if j.fd == 0 {
 		return
 	}
-	has, err := hasName(l.dir, journalName, j.file)
+	has, err := hasName(l.dir, l.journal(), j.file)
 	if isGone(err) || err == 0 && !has { // the journal is gone, or another file has its name
 		err = 0
 	} else {
-		err = bare.Unlink(l.dir, journalName)
+		err = bare.Unlink(l.dir, l.journal())
 	}
 	if err != 0 {
-		l.warn(p, err, "unable to remove ", journalName, "")
+		l.warn(p, err, "unable to remove ", l.journal(), "")
 		var none [1]byte
 		if err = bare.WriteAt(j.fd, none[:], 0); err != 0 {
-			l.warn(p, err, "unable to write ", journalName, "")
+			l.warn(p, err, "unable to write ", l.journal(), "")
 		}
 	}
 	bare.Close(j.fd)
@@ -138,7 +138,7 @@ func (j *journalFile) abandon(p *bare.Process) bare.Exit {
 		comma, left, bytes = ", ", decimal(&more, int64(unread)), " bytes in the pipe"
 	}
 	return p.Fatal("stopped before everything was written: ", decimal(&kept, int64(j.head.size()-j.untaken)), " bytes are in ",
-		j.log().shown.String(), "/", journalName, " for the next multilog", comma, left, bytes)
+		j.log().shown.String(), "/", j.log().journal(), " for the next multilog", comma, left, bytes)
 }
 
 // outlast makes the journal count in another boot as well, since TERM may come because the
@@ -151,6 +151,9 @@ func (j *journalFile) outlast() {
 	}
 	for i := range script.logs.Len() {
 		l := script.logs.At(i)
+		if l.special {
+			continue
+		}
 		if err := bare.Fsync(l.dir); err != 0 && err != unix.EINVAL || l.fd >= 0 && bare.Fsync(l.fd) != 0 {
 			return
 		}

@@ -39,7 +39,7 @@ type journalHead struct {
 
 // journalLog is how far a log is without the text.
 type journalLog struct {
-	dir       bare.Identity
+	log       bare.Identity
 	current   bare.Identity
 	size      int64   // of current
 	written   int64   // how many bytes of the log's lines of the text are in older files
@@ -61,10 +61,19 @@ func (h *journalHead) size() int { return int(h.fragment) + int(h.text) }
 // holds reports whether the journal has something that the logs lack.
 func (h *journalHead) holds() bool { return h.size() > 0 || h.inside != 0 }
 
+// identity tells a log from every other: that of its directory, with the name in it if the log is a
+// file.
+func (l *log) identity() bare.Identity {
+	if l.isFile() {
+		return l.id.Below(l.base.String())
+	}
+	return l.id
+}
+
 // note notes how far a log is.
 func (h *journalHead) note(l *log) {
 	e := &h.logs[l.index]
-	e.dir, e.current, e.size, e.written, e.selection = l.id, l.file, l.bytes, l.written+l.skip, l.selection
+	e.log, e.current, e.size, e.written, e.selection = l.identity(), l.file, l.bytes, l.written+l.skip, l.selection
 	bare.PutLittle(e.born[:], l.born)
 }
 
@@ -99,7 +108,7 @@ func (h *journalHead) resume(l *log, is bare.Status) resumption {
 	from := resumption{skip: l.skip, selected: l.selected}
 	for i := range h.logs {
 		e := &h.logs[i]
-		if e.dir != l.id {
+		if e.log != l.identity() {
 			continue
 		}
 		if e.selection == l.selection {

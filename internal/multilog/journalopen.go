@@ -19,10 +19,14 @@ func (j *journalFile) open(p *bare.Process) bare.Exit {
 	if exit := j.find(p); exit != bare.Continue {
 		return exit
 	}
+	if j.home < 0 {
+		j.home = 0
+		return bare.Continue // there is no place for a journal
+	}
 	l := j.log()
 	err := j.load(p, l, unix.O_CREAT)
 	if err != 0 && j.found {
-		return l.cannotOpen(p, err, "unable to read ", journalName)
+		return l.cannotOpen(p, err, "unable to read ", l.journal())
 	}
 	if err == 0 {
 		err = j.setUp()
@@ -32,9 +36,9 @@ func (j *journalFile) open(p *bare.Process) bare.Exit {
 		return j.readText(p)
 	}
 	if err == unix.E2BIG {
-		p.Warn("too many logs for ", l.shown.String(), "/", journalName)
+		p.Warn("too many logs for ", l.shown.String(), "/", l.journal())
 	} else {
-		l.warn(p, err, "unable to use ", journalName, "")
+		l.warn(p, err, "unable to use ", l.journal(), "")
 	}
 	return j.openOnlyToReplay(p)
 }
@@ -42,18 +46,25 @@ func (j *journalFile) open(p *bare.Process) bare.Exit {
 // find looks for the journal that the last multilog has left: in all logs, since that
 // multilog may have had another script. It sets home.
 func (j *journalFile) find(p *bare.Process) bare.Exit {
+	j.home = -1
 	for i := range script.logs.Len() {
 		l := script.logs.At(i)
-		is, err := bare.Stat(l.dir, journalName)
-		if err == unix.ENOENT {
+		if l.special {
+			continue
+		}
+		if j.home < 0 {
+			j.home = i
+		}
+		is, err := bare.Stat(l.dir, l.journal())
+		if err == unix.ENOENT && !l.isFile() {
 			if err = l.renameFormer(); err == 0 {
-				is, err = bare.Stat(l.dir, journalName)
+				is, err = bare.Stat(l.dir, l.journal())
 			} else if err != unix.ENOENT {
 				return l.cannotOpen(p, err, "unable to read ", formerName)
 			}
 		}
 		if err != 0 && err != unix.ENOENT {
-			return l.cannotOpen(p, err, "unable to read ", journalName)
+			return l.cannotOpen(p, err, "unable to read ", l.journal())
 		}
 		switch {
 		case is.Kind() != unix.S_IFREG:
@@ -95,10 +106,10 @@ func (l *log) renameFormer() bare.Errno {
 // stands in it, multilog refuses to start: nobody knows which of the two texts came first.
 func (j *journalFile) removeOther(p *bare.Process, l *log) bare.Exit {
 	if err := j.load(p, l, 0); err != 0 {
-		return l.cannotOpen(p, err, "unable to read ", journalName)
+		return l.cannotOpen(p, err, "unable to read ", l.journal())
 	}
 	if j.head.holds() {
-		return p.Fatal("lines are left for another script: ", l.shown.String(), "/", journalName)
+		return p.Fatal("lines are left for another script: ", l.shown.String(), "/", l.journal())
 	}
 	j.remove(p, l)
 	j.turn = 0
@@ -108,7 +119,7 @@ func (j *journalFile) removeOther(p *bare.Process, l *log) bare.Exit {
 
 // load opens the journal in the directory of a log, and takes over its valid head.
 func (j *journalFile) load(p *bare.Process, l *log, how int) bare.Errno {
-	fd, err := bare.OpenAt(l.dir, journalName, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC|how, 0o600)
+	fd, err := bare.OpenAt(l.dir, l.journal(), unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC|how, 0o600)
 	if err != 0 {
 		return err
 	}
@@ -136,14 +147,14 @@ func (j *journalFile) load(p *bare.Process, l *log, how int) bare.Errno {
 		const bornBits = 8 * len(journalLog{}.born)
 		asMade := is.Size == 0 && uint64(is.Written)&(1<<bornBits-1) == is.Born // by a multilog that was killed then
 		if j.found && !asMade {
-			l.tell(p, journalName, hasBeenCut)
+			l.tell(p, l.journal(), hasBeenCut)
 		}
 		*h = journalHead{}
 	}
 	if givenUp {
 		if n := h.size(); n > 0 {
 			var digits [20]byte
-			p.Warn("the machine has been booted, and up to ", decimal(&digits, int64(n)), " bytes are given up that had been read: ", l.shown.String(), "/", journalName)
+			p.Warn("the machine has been booted, and up to ", decimal(&digits, int64(n)), " bytes are given up that had been read: ", l.shown.String(), "/", l.journal())
 		}
 		*h = journalHead{}
 	}
@@ -159,7 +170,7 @@ func (j *journalFile) chooseHead(p *bare.Process, l *log, heads []journalHead) (
 		h := &heads[i]
 		isHead := string(h.magic[:]) == journalMagic
 		if !isHead && h.magic[0] != 0 { // a 0 stands there before anything is written
-			p.Warn("not a journal: ", l.shown.String(), "/", journalName)
+			p.Warn("not a journal: ", l.shown.String(), "/", l.journal())
 		}
 		if bare.Little(h.magic[:]) == 0 {
 			continue // cut off, and only the other has been written since
@@ -233,7 +244,7 @@ func (j *journalFile) openOnlyToReplay(p *bare.Process) bare.Exit {
 	}
 	limit, err := bare.Getrlimit(unix.RLIMIT_FSIZE)
 	if err == 0 && limit.Cur < textStart {
-		return l.cannotOpen(p, unix.EFBIG, "unable to write ", journalName)
+		return l.cannotOpen(p, unix.EFBIG, "unable to write ", l.journal())
 	}
 	return j.readText(p)
 }
@@ -250,7 +261,7 @@ func (j *journalFile) readText(p *bare.Process) bare.Exit {
 			err = unix.EIO // somebody has just cut it off
 		}
 		if err != 0 {
-			return j.log().cannotOpen(p, err, "unable to read ", journalName)
+			return j.log().cannotOpen(p, err, "unable to read ", j.log().journal())
 		}
 		if h.mark != h.unmarked {
 			text[h.fragment] = h.mark

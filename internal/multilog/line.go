@@ -25,6 +25,9 @@ func (l *lookedAt) set(label, text []byte) []byte {
 // emit writes a line, or a piece of a line whose rest is still to be read.
 func emit(p *bare.Process, at, end int, ends bool) {
 	cut, read := at, input.text()
+	if script.strips {
+		end = at + bare.WithoutANSI(read[at:end])
+	}
 	if !input.inside {
 		s := &input.stamp
 		if at < input.oldEnd {
@@ -83,6 +86,10 @@ func doActions(p *bare.Process, label, text []byte) {
 		case actStatus:
 			if selected {
 				a.replace(p)
+			}
+		case actSyslog:
+			if selected {
+				a.send(p, text)
 			}
 		case actLog:
 			l := script.logs.At(a.log)

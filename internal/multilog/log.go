@@ -9,8 +9,9 @@ import (
 
 // A log, and the messages that it gives.
 
-// log is a directory with the file current and with old files. The fields that are used most
-// come first, because code that reaches them is shorter.
+// log is a directory with the file current and with old files, or a file with old files beside it:
+// file.go has what is different then. The fields that are used most come first, because code that
+// reaches them is shorter.
 type log struct {
 	shown bare.Text // path in messages: absolute, if possible
 
@@ -36,6 +37,13 @@ type log struct {
 	directory
 	file bare.Identity // which file current is
 	born uint64        // when current was made, in ns; the lower 7 bytes
+
+	base    bare.Text // of a log that is a file, the last part of its name; empty for a directory
+	hidden  bare.Text // of a log that is a file, the name of its journal
+	limit   int64     // such a file is full when a line ends there or beyond; 0 is never
+	keep    int64     // it has so many old files; with 0 it is emptied
+	full    bool      // it was left full, at the end of a line
+	special bool      // it is no regular file, or a link: it is never full
 
 	index     int       // among the logs of the script
 	name      bare.Text // word of the script
@@ -71,6 +79,29 @@ const (
 	state     = "state"
 	newState  = "newstate"
 )
+
+// isFile reports whether the log is a file, and no directory of files.
+func (l *log) isFile() bool { return l.base.Len() > 0 }
+
+// current is the name of the file that lines are appended to, in the directory of the log.
+//
+//go:noinline
+func (l *log) current() string {
+	if l.isFile() {
+		return l.base.String()
+	}
+	return current
+}
+
+// journal is the name of the journal, if that is in the directory of this log.
+//
+//go:noinline
+func (l *log) journal() string {
+	if l.isFile() {
+		return l.hidden.String()
+	}
+	return journalName
+}
 
 // warn reports an error with a file of the log, or with its directory if file is empty.
 // After is what follows the name.
@@ -192,7 +223,7 @@ func (l *log) lose(b []byte) {
 // sayLost reports how much has not been written.
 func (l *log) sayLost(p *bare.Process) bare.Exit {
 	var bytes, lines [20]byte
-	return p.Fatal("stopped before everything was written to ", l.shown.String(), "/"+current+": ",
+	return p.Fatal("stopped before everything was written to ", l.shown.String(), "/", l.current(), ": ",
 		decimal(&bytes, l.lost), " bytes of ", decimal(&lines, l.lines), " lines are lost")
 }
 

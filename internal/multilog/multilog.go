@@ -24,7 +24,10 @@ var Multilog = execchain.Tool{
   F, S  patterns that follow are those of fnmatch(3), or simple ones
   e  print a selected line on standard error
   =<file>  write it over the beginning of a file
+  y<facility.priority>:<tag>  send it to syslog
   .<dir>, /<dir>  append it to a log
+  f<file>  append it to a file, old ones of which are <file>.1 and so on
+  x  ANSI sequences are taken out of lines
 for the logs that follow:
   s<size>  current is big enough: bytes, or with K, M, G
   n<number>  so many old files
@@ -103,7 +106,7 @@ func openLogs(p *bare.Process) bare.Exit {
 	limit, err := bare.Getrlimit(unix.RLIMIT_FSIZE)
 	for i := range n {
 		l := script.logs.At(i)
-		if err == 0 && limit.Cur >= leastSize {
+		if err == 0 && limit.Cur >= leastSize && !l.isFile() {
 			l.size = int64(min(uint64(l.size), uint64(limit.Cur))) // or SIGXFSZ would kill this multilog and the next
 		}
 		if exit := l.openCurrent(p); exit != bare.Continue {

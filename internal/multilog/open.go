@@ -12,12 +12,15 @@ import (
 // lockDirectory opens the directory of a log, makes it if it is missing, and takes its
 // lock. Any result but Continue is a failure, which has been reported.
 func (l *log) lockDirectory(p *bare.Process) bare.Exit {
+	if l.isFile() {
+		return l.lockFile(p)
+	}
 	var err bare.Errno
 	if l.dir, l.id, err = l.openDirectory(); err != 0 {
 		return l.cannotOpen(p, err, "unable to open directory ", "")
 	}
 	for i := range l.index {
-		if script.logs.At(i).id == l.id {
+		if other := script.logs.At(i); other.id == l.id && !other.isFile() {
 			return p.FatalErrno(unix.EWOULDBLOCK, "unable to lock directory ", l.shown.String(), ", which another action has locked")
 		}
 	}
@@ -77,6 +80,9 @@ func (l *log) openDirectory() (dir int, id bare.Identity, err bare.Errno) {
 // Where modes say nothing, current was left in good order if there is no journal and
 // current ends with a whole line.
 func (l *log) openCurrent(p *bare.Process) bare.Exit {
+	if l.isFile() {
+		return l.resumeFile(p)
+	}
 	is, err := bare.Stat(l.dir, current)
 	if err != 0 && err != unix.ENOENT {
 		return l.cannotOpen(p, err, "unable to stat ", current)
@@ -114,9 +120,9 @@ func (l *log) openCurrent(p *bare.Process) bare.Exit {
 	return bare.Continue
 }
 
-// endsWhole reports whether current ends with a newline, or is empty.
+// endsWhole reports whether the file that lines are appended to ends with a newline, or is empty.
 func (l *log) endsWhole(size int64) bool {
-	fd, err := bare.OpenAt(l.dir, current, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	fd, err := bare.OpenAt(l.dir, l.current(), unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != 0 {
 		return false
 	}

@@ -99,25 +99,26 @@ func (l *log) write(p *bare.Process, b []byte) {
 		b = b[over:]
 	}
 	for len(b) > 0 {
-		for !l.broken && l.bytes >= l.size {
+		for !l.broken && l.isFull() {
 			l.rotate(p)
 		}
 		if l.broken {
 			l.lose(b)
 			return
 		}
-		piece := b[:min(int64(len(b)), l.size-l.bytes)]
-		if l.bytes+int64(len(piece)) >= l.size-slack {
-			if end := lastNewline(piece); end > 0 {
-				piece = piece[:end]
-			}
-		}
+		piece := l.piece(b)
 		n, err := bare.WriteSome(l.fd, piece)
+		if l.special && err == unix.EAGAIN {
+			if !waitForRoom(l.fd) {
+				l.broken = true
+			}
+			continue
+		}
 		if err != 0 || n == 0 {
 			if err == 0 {
 				err = unix.ENOSPC
 			}
-			if l.pause(p, err, "unable to write to ", current) {
+			if l.pause(p, err, "unable to write to ", l.current()) {
 				l.checkAfterError(p, err)
 			}
 			continue
@@ -131,11 +132,38 @@ func (l *log) write(p *bare.Process, b []byte) {
 			bare.BeginWriting(l.fd, l.toDisk, l.bytes-l.toDisk)
 			l.toDisk = l.bytes
 		}
-		if l.bytes >= l.size-slack && b[n-1] == '\n' {
+		if l.bytes >= l.size-slack && b[n-1] == '\n' && !l.special {
 			l.rotate(p)
 		}
 		b = b[n:]
 	}
+}
+
+// isFull reports whether nothing may be appended to current any more.
+func (l *log) isFull() bool {
+	if l.isFile() {
+		return l.full
+	}
+	return l.bytes >= l.size
+}
+
+// piece is how much of b may be appended to current before it is to be seen whether current is
+// full. A file that is full goes up to the end of the line.
+func (l *log) piece(b []byte) []byte {
+	if l.isFile() {
+		if l.special || l.bytes+int64(len(b)) < l.size-slack {
+			return b
+		}
+		from := int(max(l.size-slack-1-l.bytes, 0))
+		return b[:min(from+newlineIn(b[from:])+1, len(b))]
+	}
+	piece := b[:min(int64(len(b)), l.size-l.bytes)]
+	if l.bytes+int64(len(piece)) >= l.size-slack {
+		if end := lastNewline(piece); end > 0 {
+			piece = piece[:end]
+		}
+	}
+	return piece
 }
 
 // lastNewline is the length of b up to and with its last newline; 0 if there is none.

@@ -50,6 +50,9 @@ const rareCheck = 16
 // checkCurrent makes sure that current is the file of that name, and that its length is
 // known. It reports whether nothing has changed.
 func (l *log) checkCurrent(p *bare.Process) (same bool) {
+	if l.special {
+		return true
+	}
 	is, err := bare.Stat(bare.Cwd, l.path.String())
 	if err == 0 && is.File == l.file {
 		l.retry = 0
@@ -60,7 +63,7 @@ func (l *log) checkCurrent(p *bare.Process) (same bool) {
 		if is.Size < l.bytes {
 			what = hasBeenCut
 		}
-		l.tell(p, current, what)
+		l.tell(p, l.current(), what)
 		l.bytes, l.toDisk = is.Size, is.Size
 		return false
 	}
@@ -69,6 +72,10 @@ func (l *log) checkCurrent(p *bare.Process) (same bool) {
 	}
 	if l.retry > 0 && bare.SinceBoot() < l.retry {
 		return true
+	}
+	if l.isFile() {
+		l.reopenFile(p)
+		return false
 	}
 	dir, err := bare.Stat(bare.Cwd, l.name.String())
 	if err == 0 && dir.File != l.id && dir.Kind() == unix.S_IFDIR {
@@ -220,6 +227,10 @@ func lockAtOnce(dir int) (lock int, locked bare.Identity, modeless bool, err bar
 // journal is not the file of its name, checkFiles makes a new journal before more is read. If
 // the journal has been cut off, checkFiles mends it.
 func (l *log) checkLockAndJournal(p *bare.Process) {
+	if l.isFile() {
+		l.checkJournal()
+		return
+	}
 	if has, err := hasName(l.dir, lockName, l.locked); !has && (err == 0 || err == unix.ENOENT) {
 		lock, locked, _, err := lockAtOnce(l.dir)
 		if err != 0 {
@@ -230,8 +241,13 @@ func (l *log) checkLockAndJournal(p *bare.Process) {
 			l.warned &^= 1 << ofLock
 		}
 	}
+	l.checkJournal()
+}
+
+// checkJournal is the part of checkLockAndJournal that is about the journal.
+func (l *log) checkJournal() {
 	if j := &input.journal; j.on && j.home == l.index {
-		is, err := bare.Stat(l.dir, journalName)
+		is, err := bare.Stat(l.dir, l.journal())
 		has := err == 0 && is.File == j.file
 		j.lost = j.lost || !has && (err == 0 || err == unix.ENOENT)
 		j.cut = j.cut || has && is.Size < journalSize

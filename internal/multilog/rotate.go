@@ -11,6 +11,10 @@ import (
 // rotate makes an old file of current, and begins a new current. It returns when that is
 // done, or the log is broken, or somebody else has replaced current.
 func (l *log) rotate(p *bare.Process) {
+	if l.isFile() {
+		l.rotateFile(p)
+		return
+	}
 	if l.broken || !l.sync(p) {
 		return
 	}
@@ -97,7 +101,7 @@ func (l *log) identify(p *bare.Process) (ok bool) {
 			l.file, l.born, l.bytes, l.toDisk = is.File, is.Born, is.Size, is.Size
 			return true
 		}
-		if !l.pause(p, err, "unable to stat ", current) {
+		if !l.pause(p, err, "unable to stat ", l.current()) {
 			return false
 		}
 	}
@@ -106,8 +110,11 @@ func (l *log) identify(p *bare.Process) (ok bool) {
 // sync writes current to disk. False means that the log is broken, or that current is
 // another file now.
 func (l *log) sync(p *bare.Process) (ok bool) {
+	if l.special {
+		return true
+	}
 	for !l.broken {
-		err := l.tryToSync(p, l.fd, current)
+		err := l.tryToSync(p, l.fd, l.current())
 		if err == 0 {
 			return true
 		}
@@ -136,6 +143,9 @@ func (l *log) tryToSync(p *bare.Process, fd int, file string) bare.Errno {
 
 // markComplete marks current as complete, all of it being on disk: mode 0744.
 func (l *log) markComplete(p *bare.Process) {
+	if l.isFile() {
+		return
+	}
 	if err := bare.Fchmod(l.fd, 0o744); err != 0 {
 		l.warnOnce(p, ofModes, err, current)
 	}

@@ -12,6 +12,7 @@ const (
 	actAlert    = 'e'
 	actStatus   = '=' // text is a file, fd the open one
 	actLog      = '.' // log is an index of script.logs
+	actSyslog   = 'y' // text is the tag of the messages, priority has their facility as well
 )
 
 // action is a word of the script that is done for each line.
@@ -21,7 +22,9 @@ type action struct {
 	text bare.Text
 	log  int
 	fd   int
-	file bare.Identity
+
+	priority int
+	file     bare.Identity
 
 	retry int64 // when to try again to open the file, since boot in ns; 0 if it is open
 }
@@ -33,6 +36,7 @@ var script struct {
 	logs    bare.Table[log] // each has an action as well, in the same order
 	stamp   byte            // 't' for a TAI64N label, 'T' for seconds and microseconds, 'i' for ISO 8601, or 0
 	plain   bool            // all actions are logs, so no action looks into a line
+	strips  bool            // ANSI sequences are taken out of lines
 	opened  bool            // all logs are open: a failure does not end multilog any more
 }
 
@@ -48,7 +52,7 @@ type parser struct {
 // leaves them out as 0.76 does. Any result but Continue is a failure, which has been
 // reported.
 func parse(p *bare.Process, words bare.Words) bare.Exit {
-	s := parser{next: log{size: byDefaultSize, num: byDefaultNum, code: bare.Keep("s"), selection: bare.HashStart, fd: -1}}
+	s := parser{next: log{size: byDefaultSize, num: byDefaultNum, code: bare.Keep("s"), selection: bare.HashStart, fd: -1, limit: byDefaultSize, keep: byDefaultNum}}
 	script.plain = true
 	for i := range words.Len() {
 		word := words.At(i)
@@ -57,6 +61,11 @@ func parse(p *bare.Process, words bare.Words) bare.Exit {
 		}
 		if exit := s.parseWord(p, i, word); exit != bare.Continue {
 			return exit
+		}
+	}
+	for i := range script.logs.Len() {
+		if script.strips {
+			script.logs.At(i).addSelection("x")
 		}
 	}
 	if script.logs.Len() == 0 && !s.heard {
@@ -89,7 +98,17 @@ func (s *parser) parseWord(p *bare.Process, i int, word string) bare.Exit {
 		s.heard = true
 		return s.addAction(p, word)
 	case '.', '/':
-		return s.addLog(p, word)
+		return s.addLog(p, word, "")
+	case 'f':
+		return s.addFile(p, word)
+	case 'y':
+		s.heard = true
+		return s.addSyslog(p, word)
+	case 'x':
+		if len(word) > 1 {
+			return s.set(p, word)
+		}
+		script.strips, script.plain = true, false
 	default:
 		return s.set(p, word)
 	}
@@ -105,8 +124,42 @@ func (s *parser) addAction(p *bare.Process, word string) bare.Exit {
 	return bare.Continue
 }
 
-// addLog adds a log, and the action that writes to it.
-func (s *parser) addLog(p *bare.Process, name string) bare.Exit {
+// addSyslog adds the action that sends lines to syslog.
+func (s *parser) addSyslog(p *bare.Process, word string) bare.Exit {
+	script.plain = false
+	where, tag := word[1:], "multilog"
+	if colon := bare.Index(where, ':'); colon < len(where) {
+		where, tag = where[:colon], where[colon+1:]
+	}
+	priority, ok := bare.SyslogPriority(where)
+	if !ok {
+		return p.Fatal("not a facility and a priority: ", word)
+	}
+	if !addAction(action{kind: actSyslog, text: bare.Keep(tag), priority: priority}) {
+		return p.NoMemory()
+	}
+	return bare.Continue
+}
+
+// addFile adds a log that is a file.
+func (s *parser) addFile(p *bare.Process, word string) bare.Exit {
+	name := word[1:]
+	base := bare.Base(name)
+	if base == "" || base == "." || base == ".." {
+		return p.Fatal("not the name of a file: ", word)
+	}
+	dir := name[:len(name)-len(base)]
+	for len(dir) > 1 && dir[len(dir)-1] == '/' {
+		dir = dir[:len(dir)-1]
+	}
+	if dir == "" {
+		dir = "."
+	}
+	return s.addLog(p, dir, base)
+}
+
+// addLog adds a log, and the action that writes to it: a directory, or the file base in it.
+func (s *parser) addLog(p *bare.Process, name, base string) bare.Exit {
 	n := script.logs.Len()
 	s.next.index = n
 	if !script.logs.Grow(n+1) || !addAction(action{kind: actLog, log: n}) {
@@ -114,7 +167,7 @@ func (s *parser) addLog(p *bare.Process, name string) bare.Exit {
 	}
 	l := script.logs.At(n)
 	*l = s.next
-	if !l.setName(name) {
+	if base != "" && !l.setBase(base) || !l.setName(name) {
 		return p.NoMemory()
 	}
 	return bare.Continue
@@ -152,7 +205,7 @@ func likeOption(word string) bool {
 func (l *log) setName(name string) bool {
 	l.name, l.shown = bare.Keep(name), bare.Keep(name)
 	var path, shown bare.Buffer
-	if !path.Append(name) || !path.Append("/"+current) || !path.Finish() {
+	if !path.Append(name) || !path.Append("/") || !path.Append(l.current()) || !path.Finish() {
 		return false
 	}
 	l.path = bare.Keep(path.String())

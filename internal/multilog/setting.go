@@ -26,11 +26,11 @@ func (s *parser) set(p *bare.Process, word string) bare.Exit {
 		}
 		l.total, ok = amount(rest, bytesUnit)
 	case 's':
-		l.size, ok = amount(rest, bytesUnit)
-		l.size = max(l.size, leastSize)
+		l.limit, ok = amount(rest, bytesUnit)
+		l.size = max(l.limit, leastSize)
 	case 'n':
-		l.num, ok = amount(rest, noUnit)
-		l.num = max(l.num, leastNum)
+		l.keep, ok = amount(rest, noUnit)
+		l.num = max(l.keep, leastNum)
 	case 'R':
 		l.every, ok = amount(rest, secondsUnit)
 		l.every = min(l.every, mostSeconds)

@@ -33,8 +33,9 @@ const heard = 1<<(unix.SIGTERM-1) | 1<<(unix.SIGALRM-1) | 1<<(unix.SIGCHLD-1)
 // catchSignals makes signals wait until multilog asks for them.
 func catchSignals() (err bare.Errno) {
 	// When nobody reads standard error any more, an alert raises SIGPIPE. SIGPIPE must not
-	// kill multilog: the next multilog would read the same line, and die of it as well.
-	signals.inherited = bare.BlockSignals(heard | 1<<(unix.SIGPIPE-1))
+	// kill multilog: the next multilog would read the same line, and die of it as well. So it is
+	// with SIGXFSZ and a log that is a file.
+	signals.inherited = bare.BlockSignals(heard | 1<<(unix.SIGPIPE-1) | 1<<(unix.SIGXFSZ-1))
 	if signals.events, err = bare.OpenSignalsOf(heard); err != 0 {
 		return err
 	}

@@ -26,6 +26,13 @@ var Logs = [...]struct {
 	ErrorLog:  {"errlog", "supervise/errpipe", "&"},
 }
 
+// A Stream is what a service writes to a FIFO in its directory. The supervisor holds the FIFO open,
+// so that what is in it is kept, and logscan writes it to the file that the settings name.
+type Stream struct{ FIFO, Settings string }
+
+// Streams are the streams that a service may have.
+var Streams = [...]Stream{{"stdout", "stdout-log"}, {"stderr", "stderr-log"}}
+
 // Ends are the ends of pipes to logs that a process has as standard descriptors. A bit stands for
 // the FIFO of Logs with the number of the bit. With bit 0 the process is the log that reads this
 // FIFO; without, it is the service, which may have several logs.

@@ -88,6 +88,7 @@ func (s *Service) adopt(p *bare.Speaker, found *service.Finding) (unfinished boo
 // adoptRunning makes a process that was found running the run or finish of the service.
 func (s *Service) adoptRunning(p *bare.Speaker, pidfd int, r service.Record) {
 	s.pidfd, s.pid = pidfd, int(r.PID)
+	s.holdStreams()
 	if !r.Finish {
 		s.phase, s.since = up, r.Since
 		s.state.Why, s.state.Errno = service.NotKnown, 0

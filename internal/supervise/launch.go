@@ -15,6 +15,7 @@ import (
 // opens ok; published reports whether it has.
 func (s *Service) launch(p *bare.Speaker, fd int, files firstFiles) (published bool) {
 	loop.launched++
+	s.holdStreams()
 	c := child{order: order{kind: ofRun, p: p, s: s, begun: bare.SinceBoot(), since: now(), starts: s.state.Starts, fd: fd, ready: -1}}
 	if fd != noNotification {
 		var err bare.Errno

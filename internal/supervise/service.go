@@ -75,6 +75,8 @@ type files struct {
 
 	lock, control, ok int // in supervise
 	ready             int // our end of the readiness FIFO or pipe
+
+	streams [len(service.Streams)]int // the FIFOs for the output
 }
 
 // pace is what decides when a service may be started. Times are since boot, in nanoseconds.
@@ -97,7 +99,7 @@ const second = 1e9
 
 // close closes the files of a service.
 func (f *files) close() {
-	for _, fd := range [...]int{f.lock, f.ok, f.dir} {
+	for _, fd := range [...]int{f.lock, f.ok, f.dir, f.streams[0], f.streams[1]} {
 		if fd > 0 {
 			bare.Close(fd)
 		}
