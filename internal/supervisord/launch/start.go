@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -24,7 +25,7 @@ func (l *launcher) prepare() error {
 	if _, err := os.Stat(l.around.Catena); err != nil {
 		return fmt.Errorf("there is no catena beside supervisord and none in PATH: %w", err)
 	}
-	if pid := runningIn(filepath.Join(l.run, compile.Scan)); pid != 0 {
+	if pid := stillRunningIn(filepath.Join(l.run, compile.Scan)); pid != 0 {
 		return fmt.Errorf("another supervisord is running with pid %d. Shut this program down first before starting supervisord.", pid)
 	}
 	var first []string // that Supervisor logs first
@@ -107,6 +108,18 @@ func become(user string) error {
 		return errors.New("Could not set group id of effective user")
 	}
 	return syscall.Setuid(int(uid))
+}
+
+// stillRunningIn is runningIn, but an svscan that was killed a moment ago may end first.
+func stillRunningIn(scan string) (pid int) {
+	const most, pause = 50, 20 * time.Millisecond
+	for range most {
+		if pid = runningIn(scan); pid == 0 {
+			return 0
+		}
+		time.Sleep(pause)
+	}
+	return pid
 }
 
 // runningIn returns an svscan that works in a directory, or 0. The pidfile would not do: it may
