@@ -41,7 +41,7 @@ type socketHouse struct {
 // newSocketHouse makes one. In the keys SOCKET stands for the address.
 func newSocketHouse(t testing.TB, program, address, keys string) *socketHouse {
 	t.Helper()
-	need(t, "python3")
+	need(t, "/usr/bin/python3")
 	h := newHouse(t, program, "")
 	must(os.WriteFile(h.file("app.py"), []byte(accepting), 0o644))
 	if address == "" {
@@ -49,7 +49,7 @@ func newSocketHouse(t testing.TB, program, address, keys string) *socketHouse {
 	}
 	h.configure("[unix_http_server]\nfile=%(here)s/s\n[rpcinterface:supervisor]\n" +
 		"supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface\n" +
-		"[fcgi-program:app]\ncommand=python3 %(here)s/app.py\nsocket=" + address + "\n" + keys)
+		"[fcgi-program:app]\ncommand=/usr/bin/python3 %(here)s/app.py\nsocket=" + address + "\n" + keys)
 	return &socketHouse{h, address}
 }
 

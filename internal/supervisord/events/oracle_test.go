@@ -33,15 +33,18 @@ type oracle struct {
 	out *bufio.Reader
 }
 
+// python3 is the one that Debian's Supervisor runs in.
+const python3 = "/usr/bin/python3"
+
 func newOracle(t testing.TB) *oracle {
 	t.Helper()
-	if err := exec.Command("python3", "-c", "import supervisor").Run(); err != nil {
+	if err := exec.Command(python3, "-c", "import supervisor").Run(); err != nil {
 		if os.Getenv("CI") != "" {
 			t.Fatal("Supervisor is not installed, and CI skips nothing")
 		}
 		t.Skip("Supervisor is not installed")
 	}
-	cmd := exec.Command("python3", "testdata/oracle.py")
+	cmd := exec.Command(python3, "testdata/oracle.py")
 	in, err := cmd.StdinPipe()
 	must(t, err)
 	out, err := cmd.StdoutPipe()
