@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"catena/internal/service"
 	"catena/internal/supervisord/config"
 	"catena/internal/supervisord/python"
 )
@@ -157,10 +158,10 @@ func (b *builder) syslog() []string {
 func (b *builder) outputs() [][]string {
 	p := &b.program
 	out, outFile := where(p.Stdout)
-	first := [][]string{{"redirfd", "-a", "1", outFile}}
+	var first [][]string
 	switch out {
-	case toStdout:
-		first = nil
+	case toFile:
+		first = [][]string{b.output("1", p.Stdout, outFile)}
 	case toStderr:
 		first = [][]string{{"fdmove", "-c", "1", "2"}}
 	}
@@ -172,11 +173,43 @@ func (b *builder) outputs() [][]string {
 	case err == toStderr:
 		return first
 	case err == toFile:
-		return append(first, []string{"redirfd", "-a", "2", errFile})
+		return append(first, b.output("2", p.Stderr, errFile))
 	case out == toStderr: // they change places
 		return [][]string{{"fdmove", "-c", "3", "1"}, {"fdmove", "-c", "1", "2"}, {"fdmove", "2", "3"}}
 	}
 	return append([][]string{{"fdmove", "-c", "2", "1"}}, first...)
+}
+
+// isDevice reports whether the path of a file is that of a device.
+func isDevice(file string) bool {
+	return strings.HasPrefix(file, "/dev/") && !strings.HasPrefix(file, "/dev/shm/")
+}
+
+// output is the link that connects a stream with its file. Where the file is to be rotated, or the
+// lines are to be looked at, that is a FIFO, which logscan reads.
+func (b *builder) output(descriptor string, log config.Log, file string) []string {
+	looks := log.Syslog || b.strips
+	if log.MaxBytes <= 0 && !looks || isDevice(file) {
+		return []string{"redirfd", "-a", descriptor, file}
+	}
+	of := service.Streams[0]
+	if descriptor == "2" {
+		of = service.Streams[1]
+	}
+	if strings.ContainsAny(file, "\n") {
+		b.problem("there is a newline in the name of a log: " + python.Repr(file))
+	}
+	b.files = append(b.files, File{Name: of.FIFO, Kind: FIFO, Mode: 0o600})
+	settings := fmt.Sprintf("s%d\nn%d\n", max(log.MaxBytes, 0), max(log.Backups, 0))
+	if b.strips {
+		settings += "x\n"
+	}
+	if log.Syslog {
+		settings += "yuser.info:" + b.program.Name + "\n"
+	}
+	b.add(of.Settings, settings+file+"\n")
+	b.add(service.Needs+"/"+Logger, "")
+	return []string{"redirfd", "-u", descriptor, of.FIFO}
 }
 
 // environment adds the file of variables. The program has those of the server besides.

@@ -64,7 +64,7 @@ func Compile(c *config.Config, around Surroundings) (services []Service, problem
 			services = append(services, Service{name, b.files})
 		}
 		for _, p := range g.Programs {
-			b := builder{group: g, program: p, around: around}
+			b := builder{group: g, program: p, around: around, strips: c.Server.StripANSI}
 			b.service(c, priority(g, p))
 			finish(&b, config.FullName(g.Name, p.Name), p.At)
 		}
@@ -79,6 +79,9 @@ func Compile(c *config.Config, around Surroundings) (services []Service, problem
 		problems = append(problems, config.Problem{Text: err.Error()})
 	}
 	services = append(services, own)
+	if slices.ContainsFunc(services, func(s Service) bool { return s.has(service.Needs + "/" + Logger) }) {
+		services = append(services, logger(around))
+	}
 	slices.SortFunc(services, func(a, b Service) int { return cmp.Compare(a.Name, b.Name) })
 	return services, problems
 }
@@ -88,6 +91,7 @@ type builder struct {
 	group    config.Group
 	program  config.Program
 	around   Surroundings
+	strips   bool // ANSI sequences are taken out of the files
 	files    []File
 	problems []string
 }
@@ -114,6 +118,7 @@ const (
 
 // managed are the files that a service directory may have of us. All others are left alone.
 var managed = []string{run, chain, env, stdin, down, service.Needs, service.Priority,
+	service.Streams[0].FIFO, service.Streams[0].Settings, service.Streams[1].FIFO, service.Streams[1].Settings,
 	service.TimeoutKill, service.DownSignal, service.TimeoutKillPG, service.DownKillPG,
 	service.Restart, service.SuccessExit, service.FailedStartExit, service.MaxDeathTally, service.MinUptime, service.MaxFailedStarts,
 	service.RestartDelay, service.RestartGrowth, service.MaxRestartDelay}

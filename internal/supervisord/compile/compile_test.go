@@ -119,7 +119,7 @@ func chainOf(t *testing.T, keys string) string {
 }
 
 func TestTheChainDoesWhatAChildOfSupervisorDoes(t *testing.T) {
-	const begin, auto = "envfile env redirfd -u 0 stdin ", "redirfd -a 1 /tmp/web-web-stdout.log redirfd -a 2 /tmp/web-web-stderr.log "
+	const begin, auto = "envfile env redirfd -u 0 stdin ", "redirfd -u 1 stdout redirfd -u 2 stderr "
 	for keys, want := range map[string]string{
 		"command=web -x":                                                      begin + auto + "cd /srv web -x",
 		"command=web\ndirectory=/var":                                         begin + auto + "cd /var web",
@@ -128,14 +128,16 @@ func TestTheChainDoesWhatAChildOfSupervisorDoes(t *testing.T) {
 		"command=web\numask=-1":                                               begin + auto + "cd /srv umask 777 web",
 		"command=web\nuser=nobody":                                            begin + auto + "setuidgid -s nobody cd /srv web",
 		"command=web\nuser=root":                                              begin + auto + "cd /srv web",
-		"command=web\nredirect_stderr=true":                                   begin + "redirfd -a 1 /tmp/web-web-stdout.log fdmove -c 2 1 cd /srv web",
-		"command=web\nstdout_logfile=NONE":                                    begin + "redirfd -a 1 /dev/null redirfd -a 2 /tmp/web-web-stderr.log cd /srv web",
-		"command=web\nstdout_logfile=syslog":                                  begin + "redirfd -a 1 /dev/null redirfd -a 2 /tmp/web-web-stderr.log tosyslog -t web -1 user.info cd /srv web",
+		"command=web\nredirect_stderr=true":                                   begin + "redirfd -u 1 stdout fdmove -c 2 1 cd /srv web",
+		"command=web\nstdout_logfile=NONE":                                    begin + "redirfd -a 1 /dev/null redirfd -u 2 stderr cd /srv web",
+		"command=web\nstdout_logfile=syslog":                                  begin + "redirfd -a 1 /dev/null redirfd -u 2 stderr tosyslog -t web -1 user.info cd /srv web",
 		"command=web\nstderr_syslog=true":                                     begin + auto + "cd /srv web",
-		"command=web\nstdout_logfile=x.log":                                   begin + "redirfd -a 1 /srv/x.log redirfd -a 2 /tmp/web-web-stderr.log cd /srv web",
-		"command=web\nstdout_logfile=/dev/stdout":                             begin + "redirfd -a 2 /tmp/web-web-stderr.log cd /srv web",
-		"command=web\nstdout_logfile=/dev/stderr":                             begin + "fdmove -c 1 2 redirfd -a 2 /tmp/web-web-stderr.log cd /srv web",
-		"command=web\nstderr_logfile=/dev/fd/1":                               begin + "fdmove -c 2 1 redirfd -a 1 /tmp/web-web-stdout.log cd /srv web",
+		"command=web\nstdout_logfile=x.log\nstdout_logfile_maxbytes=0":        begin + "redirfd -a 1 /srv/x.log redirfd -u 2 stderr cd /srv web",
+		"command=web\nstdout_logfile=/dev/tty":                                begin + "redirfd -a 1 /dev/tty redirfd -u 2 stderr cd /srv web",
+		"command=web\nstdout_logfile=x.log":                                   begin + "redirfd -u 1 stdout redirfd -u 2 stderr cd /srv web",
+		"command=web\nstdout_logfile=/dev/stdout":                             begin + "redirfd -u 2 stderr cd /srv web",
+		"command=web\nstdout_logfile=/dev/stderr":                             begin + "fdmove -c 1 2 redirfd -u 2 stderr cd /srv web",
+		"command=web\nstderr_logfile=/dev/fd/1":                               begin + "fdmove -c 2 1 redirfd -u 1 stdout cd /srv web",
 		"command=nice -n 5 web\nenvironment=PATH=/bin":                        begin + auto + "cd /srv argv0 /bin/nice nice -n 5 web",
 		"command=chpst web\nenvironment=PATH=/no":                             begin + auto + "cd /srv argv0 /no/chpst chpst web",
 		"command=web\nstdout_logfile=syslog\nredirect_stderr=true":            begin + "redirfd -a 1 /dev/null fdmove -c 2 1 tosyslog -t web -1 user.info -2 user.info cd /srv web",
@@ -190,13 +192,39 @@ func TestOrderIsThatOfGroupsThenOfPrograms(t *testing.T) {
 func TestNeedsAreTheProcessesOfWhatIsNamed(t *testing.T) {
 	services := compiled(t, "[program:db]\ncommand=db\nnumprocs=2\nprocess_name=%(process_num)d\n[program:web]\ncommand=web\ndepends_on=db,db:1\n")
 	var files []string
-	for _, f := range services[3].Files {
-		if strings.HasPrefix(f.Name, "needs/") {
+	web := services[slices.IndexFunc(services, func(s Service) bool { return s.Name == "web" })]
+	for _, f := range web.Files {
+		if strings.HasPrefix(f.Name, "needs/") && f.Name != "needs/:log" {
 			files = append(files, f.Name)
 		}
 	}
 	if !slices.Equal(files, []string{"needs/db:0", "needs/db:1"}) {
 		t.Errorf("%q", files)
+	}
+}
+
+// Where a file is to be rotated, logscan writes it, which is there before the program.
+func TestRotatedFilesAreLogscans(t *testing.T) {
+	services := compiled(t, "[program:web]\ncommand=web\nstdout_logfile=x.log\nstderr_logfile=/y.log\nstderr_logfile_maxbytes=1MB\nstderr_logfile_backups=0\n[program:db]\ncommand=db\nredirect_stderr=true\nstdout_logfile_maxbytes=0\n")
+	for of, want := range map[[2]string]string{
+		{"web", "stdout"}: "", {"web", "stdout-log"}: "s52428800\nn10\n/srv/x.log\n",
+		{"web", "stderr"}: "", {"web", "stderr-log"}: "s1048576\nn0\n/y.log\n",
+		{"web", "needs/:log"}: "", {":log", "chain"}: "logscan\n    ../../scan\n", {":log", "run"}: "/usr/bin/catena",
+		{"db", "stdout"}: "-", {"db", "stdout-log"}: "-", {"db", "stderr-log"}: "-", {"db", "needs/:log"}: "-",
+	} {
+		if got := fileOf(services, of[0], of[1]); got != want {
+			t.Errorf("%s: %q, want %q", of, got, want)
+		}
+	}
+	looked := compiled(t, "strip_ansi=true\n[program:web]\ncommand=web\nstdout_logfile=/x.log\nstdout_syslog=true\nstdout_logfile_maxbytes=0\nstderr_logfile=NONE\nstderr_syslog=true\n")
+	if got, want := fileOf(looked, "web", "stdout-log"), "s0\nn10\nx\nyuser.info:web\n/x.log\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := fileOf(looked, "web", "chain"); !strings.Contains(got, "tosyslog\n    -t\n    web\n    -2\n    user.info\n") || strings.Contains(got, "-1") {
+		t.Error(got)
+	}
+	if none := compiled(t, "[program:db]\ncommand=db\nstdout_logfile=NONE\nstderr_logfile_maxbytes=0\n"); len(none) != 2 {
+		t.Errorf("%d services where nothing is rotated", len(none))
 	}
 }
 
@@ -245,7 +273,7 @@ func TestOnlyWhatIsDifferentIsWritten(t *testing.T) {
 	before := compiled(t, first)
 	changes, err := Compare(dir, before)
 	must(t, err)
-	if len(changes) != 5 || changes[0].Kind != Added {
+	if len(changes) != 6 || changes[0].Kind != Added {
 		t.Errorf("%v", changes)
 	}
 	must(t, Write(dir, before))
@@ -323,7 +351,7 @@ func TestARunDirectoryOfOthersIsRefused(t *testing.T) {
 
 func TestExplainPrintsEveryFile(t *testing.T) {
 	var b strings.Builder
-	must(t, Explain(&b, "/run/x", compiled(t, "[program:web]\ncommand=web 'a b'\nautostart=false\nuser=nobody\nstdout_logfile=/var/log/web\nstderr_logfile=NONE\n")))
+	must(t, Explain(&b, "/run/x", compiled(t, "[program:web]\ncommand=web 'a b'\nautostart=false\nuser=nobody\nstdout_logfile=/var/log/web\nstdout_logfile_maxbytes=0\nstderr_logfile=NONE\n")))
 	const want = `# svscan -1 /run/x/scan
 
 scan/:supervisord -> ../svc/:supervisord

@@ -25,7 +25,7 @@ func TestASocketHasAServiceThatHoldsIt(t *testing.T) {
 			if strings.HasPrefix(s.Name, ":") {
 				continue
 			}
-			if got := fileOf(services, s.Name, "chain"); !strings.Contains(got, "takesocket\n    ../:socket.x\n") || strings.Contains(got, "redirfd\n    -u") {
+			if got := fileOf(services, s.Name, "chain"); !strings.Contains(got, "takesocket\n    ../:socket.x\n") || strings.Contains(got, "redirfd\n    -u\n    0\n") {
 				t.Errorf("%s: %s has the chain %s", keys, s.Name, got)
 			}
 			if fileOf(services, s.Name, "needs/:socket.x") != "" || fileOf(services, s.Name, "stdin") != "-" {
