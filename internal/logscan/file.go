@@ -58,9 +58,12 @@ func (s *stream) empty(p *bare.Process) {
 
 // fit makes the FIFO larger when so many bytes nearly fill it, so that the service and logscan wait
 // less for each other, and small again when it is nearly empty. The kernel limits what all pipes
-// of an account have together.
+// of an account have together. It also notes that there is no time to wait for more.
 func (s *stream) fit(left int) {
 	const usual, large, few = 64 << 10, 1 << 20, 4 << 10
+	if left >= large/2 || !s.large && left >= usual/2 {
+		scan.calm = false
+	}
 	switch {
 	case !s.large && left >= usual/4*3:
 		s.large = bare.SetPipeSize(int(s.fd), large) == 0

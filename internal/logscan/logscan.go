@@ -57,6 +57,7 @@ var scan struct {
 	syslog            bare.Syslog
 	unsent            bare.Errno // why the last line could not be sent, or 0
 	copyIn, copyOut   int        // a pipe for copies of text: its ends for writing and reading
+	calm              bool       // no FIFO was half full the last time: there is time to wait
 	unmovable, ending bool       // splice is refused; TERM has come
 }
 
@@ -85,6 +86,7 @@ func logscan(p *bare.Process) bare.Exit {
 	look(p)
 	for !scan.ending {
 		n := scan.poll.Wait(bare.Until(min(scan.due, scan.retry)))
+		scan.calm = n > 0
 		for i := range n {
 			switch e := scan.poll.At(i); e.Kind {
 			case ofSignals:
@@ -96,6 +98,12 @@ func logscan(p *bare.Process) bare.Exit {
 					s.empty(p)
 				}
 			}
+		}
+		if scan.calm {
+			// So one look is for all lines of the next moment. To look for each line would slow
+			// the service down, which waits for the FIFO meanwhile.
+			const moment = 1e6
+			bare.Sleep(moment)
 		}
 		now := bare.SinceBoot()
 		if now >= scan.retry {
