@@ -12,7 +12,7 @@ import (
 // zone is the time zone of the process: the transitions of a file, if there is one, and the
 // rule for the time after them.
 var zone struct {
-	file        [64 << 10]byte
+	room        uintptr // the memory of the file; 0 as long as there is none
 	transitions int // number of transitions
 	times       int // where the times of the transitions stand in the file, eight bytes each
 	kinds       int // where the types of the transitions stand, one byte each
@@ -22,6 +22,22 @@ var zone struct {
 	leapTable   int // where the leap seconds stand, twelve bytes each: when, and how many by then
 	rule        rule
 	ruled       bool
+}
+
+// fileSize is the room for a file of a time zone, in bytes.
+const fileSize = 64 << 10
+
+// file is the file of the time zone.
+func file() []byte { return bare.BytesAt(zone.room, fileSize) }
+
+// makeRoom makes room for a file. False means that there is no memory. The room is mapped,
+// because all variables of the binary count for the limits on memory of all other tools.
+func makeRoom() (ok bool) {
+	if zone.room == 0 {
+		zone.room, ok = bare.Map(fileSize)
+		return ok
+	}
+	return true
 }
 
 // Offset is how many seconds local time is ahead of UTC, in the time from the second From
@@ -115,8 +131,8 @@ func read(path string) bool {
 		return false
 	}
 	n := 0
-	for n < len(zone.file) {
-		got, err := bare.Read(fd, zone.file[n:])
+	for makeRoom() && n < fileSize {
+		got, err := bare.Read(fd, file()[n:])
 		if err != 0 || got == 0 {
 			break
 		}
@@ -138,13 +154,13 @@ func understand(n int) bool {
 	const headerSize = 44
 	at, wide := 0, false
 	for {
-		if n-at < headerSize || string(zone.file[at:at+4]) != "TZif" || zone.file[at+4] < '2' {
+		if n-at < headerSize || string(file()[at:at+4]) != "TZif" || file()[at+4] < '2' {
 			return false
 		}
 		var counts [6]int // isutcnt isstdcnt leapcnt timecnt typecnt charcnt
 		for i := range counts {
 			counts[i] = int(big(at+20+4*i, 4))
-			if counts[i] > len(zone.file) {
+			if counts[i] > fileSize {
 				return false
 			}
 		}
@@ -167,12 +183,12 @@ func understand(n int) bool {
 		wide = true
 	}
 	for i := range zone.transitions {
-		if int(zone.file[zone.kinds+i]) >= zone.typeCount {
+		if int(file()[zone.kinds+i]) >= zone.typeCount {
 			return false
 		}
 	}
-	if at+2 < n && zone.file[at] == '\n' {
-		text := bare.TextOf(zone.file[at+1 : n])
+	if at+2 < n && file()[at] == '\n' {
+		text := bare.TextOf(file()[at+1 : n])
 		text = text[:bare.Index(text, '\n')]
 		zone.rule, zone.ruled = parseRule(text), text != ""
 	}
@@ -180,7 +196,7 @@ func understand(n int) bool {
 }
 
 func big(at, size int) (n uint64) {
-	for _, b := range zone.file[at : at+size] {
+	for _, b := range file()[at : at+size] {
 		n = n<<8 | uint64(b)
 	}
 	return n
@@ -195,7 +211,7 @@ func ahead(kind int) int64 { return int64(int32(big(zone.types+6*kind, 4))) }
 // first type in the file that is standard time. In real files it is the first type of all.
 func first() int {
 	for kind := range zone.typeCount {
-		if zone.file[zone.types+6*kind+4] == 0 {
+		if file()[zone.types+6*kind+4] == 0 {
 			return kind
 		}
 	}
@@ -256,10 +272,10 @@ func at(second int64) Offset {
 		}
 	}
 	if high < n {
-		return Offset{Ahead: ahead(int(zone.file[zone.kinds+low])), From: transition(low), Until: transition(high)}
+		return Offset{Ahead: ahead(int(file()[zone.kinds+low])), From: transition(low), Until: transition(high)}
 	}
 	if zone.ruled {
 		return zone.rule.at(second, transition(low))
 	}
-	return Offset{Ahead: ahead(int(zone.file[zone.kinds+low])), From: transition(low), Until: never}
+	return Offset{Ahead: ahead(int(file()[zone.kinds+low])), From: transition(low), Until: never}
 }

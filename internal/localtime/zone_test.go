@@ -96,11 +96,11 @@ func FuzzFile(f *testing.F) {
 	}
 	f.Add([]byte("TZif2"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if len(text) > len(zone.file) {
+		if len(text) > fileSize || !makeRoom() {
 			return
 		}
-		clear(zone.file[:])
-		copy(zone.file[:], text)
+		clear(file())
+		copy(file(), text)
 		UTC()
 		if !understand(len(text)) {
 			UTC()
