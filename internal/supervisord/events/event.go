@@ -104,17 +104,21 @@ func GroupChanged(group string, added bool) Event {
 var periods = [...]int64{5, 60, 3600}
 
 // Ticks makes the events of time. The zero value begins with its first call of At.
-type Ticks struct{ last [len(periods)]int64 }
+type Ticks struct {
+	begun bool
+	last  [len(periods)]int64 // when the period of each kind began, which may be 0
+}
 
 // At returns the ticks of a time in seconds since 1970. A tick comes where a period begins that is
 // another one than at the call before.
 func (t *Ticks) At(now int64) (events []Event) {
 	for i, period := range periods {
 		begin := now - now%period
-		if t.last[i] != begin && t.last[i] != 0 {
+		if t.begun && t.last[i] != begin {
 			events = append(events, Event{fmt.Sprintf("TICK_%d", period), fmt.Sprintf("when:%d", begin)})
 		}
 		t.last[i] = begin
 	}
+	t.begun = true
 	return events
 }

@@ -79,7 +79,7 @@ func (o *oracle) begin() *rehearsal {
 	return r
 }
 
-// do has both do a thing. The words are those of testdata/oracle.py.
+// do has both do a thing. The words are those of testdata/oracle.py. What is printed is wide.
 func (r *rehearsal) do(t testing.TB, words ...any) {
 	t.Helper()
 	must(t, r.oracle.in.Encode(words))
@@ -96,7 +96,7 @@ func (r *rehearsal) do(t testing.TB, words ...any) {
 				if r.broken[l] {
 					return errors.New("nobody reads")
 				}
-				r.transcript = append(r.transcript, []string{"write", l.Name, string(text)})
+				r.transcript = append(r.transcript, []string{"write", l.Name, wide(string(text))})
 				return nil
 			}
 		}
@@ -131,6 +131,15 @@ func (r *rehearsal) do(t testing.TB, words ...any) {
 	case "remote":
 		r.hub.Notify(Remote(text(1), text(2)))
 	}
+}
+
+// wide has a character for each byte, so that JSON keeps them all.
+func wide(s string) string {
+	var runes []rune
+	for _, b := range []byte(s) {
+		runes = append(runes, rune(b))
+	}
+	return string(runes)
 }
 
 // latin1 has a byte for each character.
@@ -186,12 +195,8 @@ func everyEvent(t testing.TB, r *rehearsal) {
 	}
 	for _, stream := range []string{Stdout, Stderr} {
 		for _, text := range []string{"", "line\n", "two\nlines", "\xc3\xa9", "\xff'\"\n", "\xff'\x00\r\t\\~\x7f"} {
-			var wide []rune
-			for _, b := range []byte(text) {
-				wide = append(wide, rune(b))
-			}
-			r.do(t, "log", stream, string(wide))
-			r.do(t, "talk", stream, string(wide))
+			r.do(t, "log", stream, wide(text))
+			r.do(t, "talk", stream, wide(text))
 		}
 	}
 	r.do(t, "remote", "kind", "data é\n")
@@ -250,7 +255,7 @@ func TestAnyOutputIsTakenAsBySupervisor(t *testing.T) {
 				r.do(t, "ended", 0, 0)
 				r.do(t, "started", 0, 0)
 			default:
-				r.do(t, "printed", 0, 0, piece)
+				r.do(t, "printed", 0, 0, wide(piece))
 			}
 		}
 		r.end(t, fmt.Sprintf("%q", pieces))
@@ -292,7 +297,7 @@ func TestManyListenersAreToldAsBySupervisor(t *testing.T) {
 			case 2:
 				r.do(t, "broken", pool, listener, random.Intn(4) == 0)
 			case 3, 4, 5:
-				r.do(t, "printed", pool, listener, says[random.Intn(len(says))])
+				r.do(t, "printed", pool, listener, wide(says[random.Intn(len(says))]))
 			case 6, 7:
 				r.do(t, "dispatch")
 			case 8:

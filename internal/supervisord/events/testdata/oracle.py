@@ -44,7 +44,7 @@ class Listener(process.Subprocess):
     def write(self, text):
         if self.broken:
             raise OSError(errno.EPIPE, "nobody reads")
-        transcript.append(["write", self.config.name, text.decode()])
+        transcript.append(["write", self.config.name, text.decode("latin-1")])
 
 
 class Program(Config):
