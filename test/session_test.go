@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -114,7 +115,7 @@ mv over.new over
 				t.Errorf("the shell has seen %q", got)
 			}
 			h.svc(t, fused, "h")
-			eventually(t, "what was written to it meanwhile", func() bool { return strings.HasSuffix(h.state().signals, " 1") }, h.explain)
+			eventually(t, "what was written to it meanwhile", func() bool { return slices.Contains(strings.Fields(h.state().signals), "1") }, h.explain)
 			h.svc(t, fused, "dkx")
 			if words != "supervise s" {
 				keys.WriteString("\x03")
