@@ -294,8 +294,11 @@ func TestSupervisorctlShutsDownAsDebians(t *testing.T) {
 	t.Parallel()
 	debians, ours := clients(t)
 	// A program that does not end keeps the server in its last state for a while.
-	const stubborn = "[program:stubborn]\ncommand=/bin/sh -c 'trap \"\" TERM; while :; do sleep 0.1; done'\nstartsecs=0\nstopwaitsecs=600\n"
+	const stubborn = "[program:stubborn]\ncommand=/bin/sh -c 'trap \"\" TERM; echo >%(here)s/begun; while :; do sleep 0.1; done'\nstartsecs=0\nstopwaitsecs=600\n"
 	theirs, own := supervised(t, stubborn), supervised(t, stubborn)
+	eventually(t, "two stubborn programs", func() bool {
+		return exists(filepath.Join(theirs.dir, "begun")) && exists(filepath.Join(own.dir, "begun"))
+	})
 	for _, words := range []string{"shutdown", "status", "start x", "stop x", "signal HUP x", "pid", "avail", "reread", "update", "add x", "remove x", "shutdown", "reload", "version", "clear x", "tail x", "maintail", "fg x", "restart x"} {
 		want, got := theirs.run(debians, "", strings.Fields(words)...), own.run(ours, "", strings.Fields(words)...)
 		if got != want {

@@ -154,7 +154,7 @@ mkfifo in
 %s <in >out & f=$!
 exec 3>in
 echo "$1 a" >&3
-until grep -q a out; do sleep 0.02; done
+until grep -qs a out; do sleep 0.02; done
 ln -sf two /etc/localtime
 echo "$1 b" >&3
 exec 3>&-

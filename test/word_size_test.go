@@ -77,7 +77,7 @@ func TestErrorNumberThatIsNone(t *testing.T) {
 	h := newHome(t, "")
 	must(os.WriteFile(h.file("down"), nil, 0o644))
 	s := h.supervise(t, fused)
-	eventually(t, "a state", func() bool { return h.reason().why == neverStarted })
+	eventually(t, "a state", func() bool { return h.exists("supervise/ok") && h.reason().why == neverStarted })
 	lock, err := os.OpenFile(h.file("supervise/lock"), os.O_WRONLY, 0)
 	must(err)
 	defer lock.Close()

@@ -13,10 +13,10 @@ import (
 // rule for the time after them.
 var zone struct {
 	room        uintptr // the memory of the file; 0 as long as there is none
-	transitions int // number of transitions
-	times       int // where the times of the transitions stand in the file, eight bytes each
-	kinds       int // where the types of the transitions stand, one byte each
-	types       int // where the descriptions of the types stand, six bytes each
+	transitions int     // number of transitions
+	times       int     // where the times of the transitions stand in the file, eight bytes each
+	kinds       int     // where the types of the transitions stand, one byte each
+	types       int     // where the descriptions of the types stand, six bytes each
 	typeCount   int
 	leaps       int // number of leap seconds
 	leapTable   int // where the leap seconds stand, twelve bytes each: when, and how many by then
