@@ -6,6 +6,7 @@ package test
 
 import (
 	"bytes"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,7 +83,13 @@ func supervisedBy(t testing.TB, program, configuration string) *debianServer {
 		killBy(dir)
 		os.RemoveAll(dir)
 	})
-	eventually(t, "supervisord answers", func() bool { return exists(filepath.Join(dir, "sock")) })
+	eventually(t, "supervisord answers", func() bool {
+		conn, err := net.Dial("unix", filepath.Join(dir, "sock"))
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
 	return s
 }
 

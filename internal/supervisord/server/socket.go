@@ -18,16 +18,21 @@ import (
 var inUse = errors.New("Another program is already listening on a port that one of our HTTP servers is " +
 	"configured to use.  Shut this program down first before starting supervisord.")
 
-// TrySockets looks whether the sockets can be opened, and leaves them closed.
+// TrySockets looks whether the sockets can be opened, and leaves them closed. A file in the place
+// of one stays: whoever waits for the name is not to find one to which nobody listens.
 func TrySockets(sockets []config.Socket) error {
 	for _, s := range sockets {
-		listener, err := listen(s)
+		listener, name, err := open(s)
 		if err != nil {
 			return told(err)
 		}
 		listener.Close()
-		if s.Family == config.Unix {
-			os.Remove(s.File)
+		if name == "" {
+			continue
+		}
+		os.Remove(name)
+		if info, err := os.Lstat(s.File); err == nil && info.IsDir() {
+			return told(&os.PathError{Op: "listen", Path: s.File, Err: syscall.EISDIR})
 		}
 	}
 	return nil
@@ -48,21 +53,36 @@ func told(err error) error {
 // listen opens a socket. What a server that was killed has left in the file system is replaced at
 // once, so that its name is never missing.
 func listen(s config.Socket) (net.Listener, error) {
+	listener, name, err := open(s)
+	if err != nil || name == "" {
+		return listener, err
+	}
+	if err = os.Rename(name, s.File); err != nil {
+		listener.Close()
+		os.Remove(name)
+		return nil, err
+	}
+	return listener, nil
+}
+
+// open opens a socket. One in the file system has another name first, which open returns.
+func open(s config.Socket) (l net.Listener, name string, err error) {
 	if s.Family == config.Inet {
-		return net.Listen("tcp4", net.JoinHostPort(s.Host, strconv.FormatInt(s.Port, 10)))
+		l, err = net.Listen("tcp4", net.JoinHostPort(s.Host, strconv.FormatInt(s.Port, 10)))
+		return l, "", err
 	}
 	if connect(s) == nil {
-		return nil, &net.OpError{Op: "listen", Net: "unix", Err: syscall.EADDRINUSE}
+		return nil, "", &net.OpError{Op: "listen", Net: "unix", Err: syscall.EADDRINUSE}
 	}
-	name := fmt.Sprintf("%s.%d", s.File, os.Getpid())
+	name = fmt.Sprintf("%s.%d", s.File, os.Getpid())
 	if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
+		return nil, "", err
 	}
 	before := unix.Umask(0o177) // nobody connects before the mode and the owner are set
 	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: name, Net: "unix"})
 	unix.Umask(before)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	listener.SetUnlinkOnClose(false)
 	if s.Owner != nil {
@@ -71,15 +91,12 @@ func listen(s config.Socket) (net.Listener, error) {
 	if err == nil {
 		err = os.Chmod(name, os.FileMode(s.Mode&0o777))
 	}
-	if err == nil {
-		err = os.Rename(name, s.File)
-	}
 	if err != nil {
 		listener.Close()
 		os.Remove(name)
-		return nil, err
+		return nil, "", err
 	}
-	return listener, nil
+	return listener, name, nil
 }
 
 // connect connects to a socket, and is nil if somebody listens there.
