@@ -52,7 +52,7 @@ const tick = 20e6
 func (s *Service) stillSays(k *kept, file string) (says uint32, ok bool) {
 	was := k.changed
 	k.changed = 0
-	if s.options.stale { // another file may have the name by now
+	if s.options.stale || s.isAbsent(file) { // if stale, another file may have the name by now
 		return 0, false
 	}
 	now, err := bare.StatLink(s.files.dir, file)
@@ -172,9 +172,6 @@ func (s *Service) milliseconds(p *bare.Speaker, file string) int64 {
 // leastUptime reads min-uptime, in nanoseconds.
 func (s *Service) leastUptime(p *bare.Speaker) int64 {
 	k := &s.options.leastUptime
-	if s.isAbsent(service.MinUptime) {
-		return 0
-	}
 	says, ok := s.stillSays(k, service.MinUptime)
 	if !ok {
 		n := s.number(p, service.MinUptime, unlimited)

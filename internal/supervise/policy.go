@@ -145,9 +145,6 @@ const (
 // restart reads whether the service is started again.
 func (s *Service) restart(p *bare.Speaker) restart {
 	k := &s.options.restart
-	if s.isAbsent(service.Restart) {
-		return always
-	}
 	if says, ok := s.stillSays(k, service.Restart); ok {
 		return restart(says)
 	}
