@@ -50,7 +50,7 @@ func Run(run string) int {
 	s.answers = &serve.Server{Table: s.table, Version: config.Version}
 	s.page = page.New(s.answers)
 	for _, socket := range state.Sockets {
-		s.open(socket)
+		s.open(socket, false)
 	}
 	s.table.Begin()
 	debug.FreeOSMemory() // what reading the configuration has taken
@@ -71,26 +71,18 @@ type server struct {
 	files []string // of sockets that are served
 }
 
-// open opens a socket and serves it. If somebody else has it, open tries again until the socket is
-// free.
-func (s *server) open(socket config.Socket) {
+// open opens a socket and serves it. If somebody else has it, open says so once, and tries again
+// until the socket is free.
+func (s *server) open(socket config.Socket, again bool) {
 	listener, err := listen(socket)
-	if err != nil {
+	if err == nil {
+		s.serve(socket, listener)
+		return
+	}
+	if !again {
 		s.log.Say(journal.Critical, fmt.Sprintf("[%s]: %v", socket.Section, told(err)))
-		time.AfterFunc(time.Second, func() { s.openLater(socket) })
-		return
 	}
-	s.serve(socket, listener)
-}
-
-// openLater is open without a message.
-func (s *server) openLater(socket config.Socket) {
-	listener, err := listen(socket)
-	if err != nil {
-		time.AfterFunc(time.Second, func() { s.openLater(socket) })
-		return
-	}
-	s.serve(socket, listener)
+	time.AfterFunc(time.Second, func() { s.open(socket, true) })
 }
 
 func (s *server) serve(socket config.Socket, listener net.Listener) {
@@ -122,11 +114,10 @@ func (s *server) obey(signals <-chan os.Signal) int {
 				s.log.Say(journal.Critical, "unable to reopen the log: "+err.Error())
 			}
 		default:
-			if s.table.IsEnding() {
+			if s.table.IsEnding() { // otherwise svscan starts another server
 				s.end(name)
-				return 0
 			}
-			return 0 // svscan starts another server
+			return 0
 		}
 	}
 	return 0

@@ -144,17 +144,16 @@ func (p *process) obeyed(commands string, holds func(before, now facts) bool) er
 	return nil
 }
 
-// tell writes commands of svc to the supervisor.
+// tell writes commands of svc to the supervisor. The caller must hold the lock of the table.
 func (p *process) tell(commands string) error {
-	fd, err := unix.Open(filepath.Join(p.dir, service.Control), unix.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-	if errors.Is(err, unix.ENXIO) || errors.Is(err, unix.ENOENT) {
+	switch err := service.Tell(p.dir, commands); err {
+	case 0:
+		return nil
+	case unix.ENXIO, unix.ENOENT:
 		return errors.New("it has no supervisor")
-	} else if err != nil {
+	default:
 		return err
 	}
-	defer unix.Close(fd)
-	_, err = unix.Write(fd, []byte(commands))
-	return err
 }
 
 // Start starts the process.

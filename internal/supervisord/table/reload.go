@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"catena/internal/service"
@@ -178,14 +176,12 @@ func (t *Table) dismissHolder(name string) error {
 	if err := compile.Hide(t.run, name); err != nil {
 		return err
 	}
-	control, err := os.OpenFile(filepath.Join(t.dir(name), service.Control), os.O_WRONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
-	if err == nil { // otherwise nobody listens
-		control.WriteString("dx")
-		control.Close()
-	}
+	t.mu.Lock()
+	heard := service.Tell(t.dir(name), "dx") == 0 // otherwise nobody listens
+	t.mu.Unlock()
 	for began := time.Now(); ; time.Sleep(2 * time.Millisecond) {
 		t.mu.Lock()
-		supervised := err == nil && read(t.dir(name), t.epoch).supervised
+		supervised := heard && read(t.dir(name), t.epoch).supervised
 		t.mu.Unlock()
 		if !supervised {
 			return compile.Remove(t.run, name)
