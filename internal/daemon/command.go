@@ -14,9 +14,9 @@ import (
 	"catena/internal/service"
 )
 
-// What --running, --stop, --restart and --signal do with a daemon that runs. They find it by its
-// pidfile, and so find libslack's as well; find.go has what they do where that does not do. With --chroot the files are within, and the processes
-// are root's.
+// What --running, --stop, --restart and --signal do with a daemon that runs. They find the daemon
+// by its pidfile, and so find libslack's as well; find.go has what they do without a pidfile. With
+// --chroot the files are within, and the processes are root's.
 
 func (s *settings) tellRunning() (code int, err error) {
 	is, err := isRunning(s.pidfile)
