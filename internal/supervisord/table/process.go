@@ -131,7 +131,7 @@ const patience = 10 * time.Second
 func (p *process) obeyed(commands string, holds func(before, now facts) bool) error {
 	p.table.mu.Lock()
 	before := p.facts
-	err := p.tell(commands)
+	err := p.table.tellSupervisor(p.dir, commands)
 	p.table.mu.Unlock()
 	if err != nil {
 		return rpc.Failed.Fault(p.fullName() + ": " + err.Error())
@@ -144,15 +144,24 @@ func (p *process) obeyed(commands string, holds func(before, now facts) bool) er
 	return nil
 }
 
-// tell writes commands of svc to the supervisor. The caller must hold the lock of the table.
-func (p *process) tell(commands string) error {
-	switch err := service.Tell(p.dir, commands); err {
-	case 0:
-		return nil
-	case unix.ENXIO, unix.ENOENT:
-		return errors.New("it has no supervisor")
-	default:
-		return err
+// tellSupervisor writes commands of svc to the supervisor of a service. A supervisor is on record
+// before it listens, so tellSupervisor waits for one that runs. The caller must hold the lock of
+// the table, which is given up meanwhile.
+func (t *Table) tellSupervisor(dir, commands string) error {
+	const pause = 2 * time.Millisecond
+	for began := time.Now(); ; {
+		err := service.Tell(dir, commands)
+		switch {
+		case err == 0:
+			return nil
+		case err != unix.ENXIO && err != unix.ENOENT:
+			return err
+		case t.supervisor(dir) == 0 || time.Since(began) > patience:
+			return errors.New("it has no supervisor")
+		}
+		t.mu.Unlock()
+		time.Sleep(pause)
+		t.mu.Lock()
 	}
 }
 

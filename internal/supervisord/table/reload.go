@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"catena/internal/service"
 	"catena/internal/supervisord/applied"
 	"catena/internal/supervisord/compile"
 	"catena/internal/supervisord/config"
@@ -177,7 +176,7 @@ func (t *Table) dismissHolder(name string) error {
 		return err
 	}
 	t.mu.Lock()
-	heard := service.Tell(t.dir(name), "dx") == 0 // otherwise nobody listens
+	heard := t.tellSupervisor(t.dir(name), "dx") == nil // otherwise nobody listens
 	t.mu.Unlock()
 	for began := time.Now(); ; time.Sleep(2 * time.Millisecond) {
 		t.mu.Lock()
@@ -200,7 +199,7 @@ func (t *Table) dismiss(p *process) error {
 	t.mu.Lock()
 	p.dismissed = true
 	p.look()
-	heard := p.facts.supervised && p.tell("dx") == nil // if nobody listens, there is nobody to dismiss
+	heard := p.facts.supervised && t.tellSupervisor(p.dir, "dx") == nil // if nobody listens, there is nobody to dismiss
 	t.mu.Unlock()
 	if heard {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)

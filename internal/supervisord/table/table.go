@@ -177,8 +177,11 @@ func (t *Table) PID() int {
 }
 
 // svscan is the supervisor on record of the server's own service.
-func (t *Table) svscan() int {
-	lock, err := open(filepath.Join(t.dir(compile.OwnService), service.Lock))
+func (t *Table) svscan() int { return t.supervisor(t.dir(compile.OwnService)) }
+
+// supervisor is the supervisor on record of a service, if it runs; otherwise 0.
+func (t *Table) supervisor(dir string) int {
+	lock, err := open(filepath.Join(dir, service.Lock))
 	if err != nil {
 		return 0
 	}
